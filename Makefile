@@ -1,0 +1,42 @@
+# make run     start Switchyard on this machine
+# make test    set up and pass everything: static checks, unit, worker and browser suites
+# make check   the static checks alone
+# make fmt     let ruff put the code in order
+
+.POSIX:
+.PHONY: run test check fmt constraints
+python = .venv/bin/python
+
+# Not `-m chatsite.launch`: Ctrl-C while Python is still loading modules is to end it without a traceback.
+run:
+	@scripts/install.sh local
+	@exec $(python) -c 'import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+	    from chatsite.launch.__main__ import main; main()'
+
+test:
+	@scripts/install.sh dev
+	@scripts/chromium.sh
+	@$(MAKE) check
+	$(python) -m pytest
+
+check:
+	@scripts/install.sh dev
+	$(python) -m ruff check
+	$(python) -m mypy .
+	.venv/bin/lint-imports
+	$(python) manage.py makemigrations --check --dry-run
+
+fmt:
+	@scripts/install.sh dev
+	$(python) -m ruff check --fix
+	$(python) -m ruff format
+
+# After a change of a version in pyproject.toml: pins everything again, indirect dependencies included.
+constraints:
+	$(python) -m venv --clear var/constraints
+	var/constraints/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	var/constraints/bin/python -m pip install --quiet --group dev
+	echo '# Every package of the group dev, indirect ones included. Made by `make constraints` with Python 3.11.' > $@.txt
+	var/constraints/bin/python -m pip freeze --all --exclude pip | \
+	    sed -e 's/+cpu$$//' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton=/d' >> $@.txt
+	rm -rf var/constraints

@@ -1,0 +1,109 @@
+"""People, groups, and the record of what was changed by whom, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
+from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+admin.site.unregister([User, Group])
+
+
+def sign_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The site has one page for signing in; whoever is signed in and still comes here is not allowed in."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", request.path.removesuffix("login/")))
+
+
+admin.site.login = sign_in  # type: ignore[method-assign]
+
+
+@admin.register(User)
+class UserAdmin(PlainUserAdmin, ModelAdmin):
+    """People who may edit people cannot make themselves more than they are."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "is_staff", "last_login")
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if request.user.is_superuser:
+            return ("last_login", "date_joined")
+        return ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._is_within_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._is_within_reach(request, obj)
+
+    def _is_within_reach(self, request: HttpRequest, obj: User | None) -> bool:
+        """Otherwise a new password for somebody with more rights would be a way to have those rights."""
+        return request.user.is_superuser or obj is None or not (obj.is_staff or obj.is_superuser)
+
+
+@admin.register(Group)
+class GroupAdmin(PlainGroupAdmin, ModelAdmin):
+    """Rights are given by superusers only: a group that one belongs to could otherwise be given any."""
+
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        managed = [model for model in apps.get_models() if self.admin_site.is_registered(model)]
+        types = ContentType.objects.get_for_models(*managed).values()
+        kwargs["queryset"] = Permission.objects.filter(content_type__in=types).select_related("content_type")
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        return () if request.user.is_superuser else ("permissions",)
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ModelAdmin):
+    """What was changed in the admin, by whom and when."""
+
+    list_display = ("action_time", "user", "what", "object_repr", "change")
+    list_filter = ("action_flag", "content_type", "user")
+    search_fields = ("object_repr",)
+    list_select_related = ("user", "content_type")
+    fields = ("action_time", "user", "what", "object_repr", "change")
+
+    @display(description="What")
+    def what(self, entry: LogEntry) -> str:
+        return f"{entry.content_type}, {entry.get_action_flag_display()}".lower()
+
+    @display(description="Change")
+    def change(self, entry: LogEntry) -> str:
+        return entry.get_change_message()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
+        return False

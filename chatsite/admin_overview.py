@@ -1,0 +1,106 @@
+"""The first page of the admin: what runs, how much there is of everything, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef
+from django.db.models import Model as DatabaseModel
+from django.http import HttpRequest
+from django.urls import reverse
+
+from router.models import Revision, Route, RouteModel
+from workers.jobs import Job
+from workers.models import Completion, Model, Provider, Role
+from workers.trials import is_served
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that an admin should see to, with the page where that is done."""
+
+    text: str
+    label: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many there are of something."""
+
+    title: str
+    number: int
+    link: str
+
+
+def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the template of the index page shows besides the theme's own context."""
+    context["title"] = "Overview"
+    context["live_revision"] = Revision.objects.filter(is_live=True).select_related("author").first()
+    context["counts"] = _counts(request)
+    context["tasks"] = _tasks() if request.user.has_perm("workers.view_provider") else []
+    return context
+
+
+def _counts(request: HttpRequest) -> list[Count]:
+    kinds: list[type[DatabaseModel]] = [Provider, Model, Route, get_user_model()]
+    return [
+        Count(
+            str(kind._meta.verbose_name_plural).capitalize(),
+            kind._default_manager.count(),
+            reverse(f"admin:{kind._meta.app_label}_{kind._meta.model_name}_changelist"),
+        )
+        for kind in kinds
+        if request.user.has_perm(f"{kind._meta.app_label}.view_{kind._meta.model_name}")
+    ]
+
+
+def _tasks() -> list[Task]:
+    return [*_missing_models(), *_missing_workers(), *_set_aside()]
+
+
+def _missing_models() -> list[Task]:
+    usable = RouteModel.objects.filter(model__is_enabled=True, model__provider__is_enabled=True)
+    empty = Route.objects.filter(is_enabled=True).exclude(Exists(usable.filter(route=OuterRef("pk"))))
+    tasks = [
+        Task(
+            f"The route {route.title} has no model that is switched on, so nobody gets an answer on it.",
+            "Give it one",
+            reverse("admin:router_route_change", args=[route.pk]),
+        )
+        for route in empty
+    ]
+    generative = Model.objects.filter(is_enabled=True, provider__is_enabled=True).exclude(
+        provider__kind=Provider.Kind.EMBEDDED
+    )
+    if not generative.exists():
+        text = "No generative model is connected: summaries and classification work, conversations do not."
+        tasks = [Task(text, "Connect one", reverse("admin:workers_provider_add"))] + [
+            task for route, task in zip(empty, tasks, strict=True) if route.role != Role.GENERATE
+        ]
+    if not Revision.objects.filter(is_live=True).exists():
+        tasks.append(Task("No routes are published yet. Run manage.py load_defaults, or save a route."))
+    return tasks
+
+
+def _missing_workers() -> list[Task]:
+    queues = {"route"} | {model.queue for model in Model.objects.filter(is_enabled=True).select_related("provider")}
+    try:
+        return [
+            Task(f"No worker serves the queue “{queue}”: what is sent there waits.")
+            for queue in sorted(queues)
+            if not is_served(queue)
+        ]
+    except redis.RedisError:
+        return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
+
+
+def _set_aside() -> list[Task]:
+    number = Completion.objects.filter(status=Job.Status.QUARANTINED).count()
+    if not number:
+        return []
+    link = reverse("admin:workers_completion_changelist") + "?status__exact=quarantined"
+    return [Task(f"Answers that were set aside after failing again and again: {number}.", "Look at them", link)]

@@ -1,0 +1,26 @@
+"""The ASGI application: pages over HTTP, one socket per tab at /ws/."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
+http = get_asgi_application()  # before anything that touches models
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import OriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from chatsite.chat.consumers import ChatConsumer  # noqa: E402
+
+sockets = URLRouter([path("ws/", ChatConsumer.as_asgi())])
+
+# Exact origins: the validator that goes by host names accepts any scheme and port.
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": OriginValidator(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS),
+    }
+)

@@ -1,0 +1,178 @@
+"""A browser tab's socket: checks what comes in, calls one service, passes frames on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+from uuid import UUID
+
+import orjson
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.http import Http404
+
+from chatsite.chat import access, feed, notices, presenting, turns
+from chatsite.chat.hub import Frame, decided_frame, finished_frame, hub
+from chatsite.chat.models import Turn
+from chatsite.chat.turns import RefusedError
+from workers.events import Offset
+
+SIGNED_OUT = 4401
+TOO_SLOW = 4408
+WAITING_FRAMES = 2000
+
+
+class ChatConsumer(AsyncWebsocketConsumer):
+    """Frames are JSON objects with a `type`; docs/protocol.md lists them."""
+
+    async def connect(self) -> None:
+        self.user = self.scope["user"]
+        self._outbox: asyncio.Queue[Frame] = asyncio.Queue(WAITING_FRAMES)
+        self._sender: asyncio.Task[None] | None = None
+        await self.accept()
+        if not self.user.is_authenticated:
+            await self.close(SIGNED_OUT)
+            return
+        self._sender = asyncio.create_task(self._pass_on())
+        await hub().watch_feed(self.user.pk, self)
+        if not await self._is_signed_in():  # signed out while the feed was not watched yet
+            await self.close(SIGNED_OUT)
+
+    async def disconnect(self, code: int) -> None:
+        hub().leave(self)
+        if self._sender and self._sender is not asyncio.current_task():
+            self._sender.cancel()
+
+    def deliver(self, frame: Frame) -> None:
+        """Queue a frame for the browser. One that does not read is closed; it comes back where it was."""
+        try:
+            self._outbox.put_nowait(frame)
+        except asyncio.QueueFull:
+            hub().leave(self)
+            asyncio.get_running_loop().create_task(self.close(TOO_SLOW))
+
+    async def _pass_on(self) -> None:
+        while True:
+            frame = await self._outbox.get()
+            if frame["type"] != "signed_out":
+                await self.send(text_data=orjson.dumps(frame).decode())
+            elif not await self._is_signed_in():
+                await self.close(SIGNED_OUT)
+
+    @database_sync_to_async
+    def _is_signed_in(self) -> bool:
+        """Whether this tab's own session still stands: the person may have signed out elsewhere only."""
+        session = self.scope["session"]
+        return session.exists(session.session_key) and access.is_active(self.user)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        frame: dict[str, Any] = {}
+        try:
+            frame = _parse(text_data)
+            await self._dispatch(frame)
+        except RefusedError as error:
+            self._refuse(error.code, error.text, frame)
+        except Http404:
+            self._refuse("not_found", notices.text("not_found"), frame)
+
+    async def _dispatch(self, frame: dict[str, Any]) -> None:
+        match frame.get("type"):
+            case "send":
+                await self._answered(await self._submit(frame), frame)
+            case "again":
+                turn = await database_sync_to_async(turns.again)(
+                    self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
+                )
+                await self._answered(turn, frame)
+            case "attach":
+                await self._attach(frame)
+            case "stop":
+                await database_sync_to_async(turns.stop)(self.user, reply_id=frame.get("reply"))
+            case "ping":
+                self.deliver({"type": "pong"})
+            case _:
+                raise RefusedError("unknown_event")
+
+    async def _submit(self, frame: dict[str, Any]) -> Turn:
+        return await database_sync_to_async(turns.submit)(
+            self.user,
+            text=_text(frame, "text"),
+            conversation_id=frame.get("conversation") or None,
+            client_id=_client_id(frame),
+            wanted_route=_text(frame, "route"),
+        )
+
+    async def _answered(self, turn: Turn, frame: dict[str, Any]) -> None:
+        """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""
+        news = await _turn_frame(turn, with_message=frame["type"] == "send")
+        accepted = {key: news[key] for key in ("conversation", "url", "reply")}
+        self.deliver({"type": "accepted", "client_id": frame.get("client_id"), **accepted})
+        self.deliver(news)
+        await asyncio.to_thread(feed.tell, self.user.pk, news)
+
+    async def _attach(self, frame: dict[str, Any]) -> None:
+        turn = await database_sync_to_async(access.reply_or_404)(self.user, frame.get("reply"))
+        if not turn.answer.is_open:
+            self.deliver(await database_sync_to_async(finished_frame)(turn))
+            return
+        if turn.decision_id:
+            self.deliver(await decided_frame(turn.pk))
+        await hub().watch_reply(turn.pk, self, _offset(frame))
+
+    def _refuse(self, code: str, text: str, frame: dict[str, Any]) -> None:
+        answer = {"type": "error", "code": code, "text": text}
+        self.deliver(answer | {key: frame[key] for key in ("client_id", "reply") if isinstance(frame.get(key), str)})
+
+
+@database_sync_to_async
+def _turn_frame(turn: Turn, with_message: bool) -> Frame:
+    render = presenting.render_turn if with_message else presenting.render_reply
+    return {
+        "type": "turn",
+        "conversation": str(turn.conversation_id),
+        "url": f"/c/{turn.conversation_id}/",
+        "title": str(turn.conversation),
+        "reply": str(turn.pk),
+        "replaces": None if with_message else _sibling(turn),
+        "html": render(turn),
+    }
+
+
+def _sibling(turn: Turn) -> str | None:
+    """The answer that a new one stands beside: the newest of the others."""
+    others = Turn.objects.filter(message=turn.message_id).exclude(pk=turn.pk).order_by("-queued_at")
+    newest = others.values_list("pk", flat=True).first()
+    return str(newest) if newest else None
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    """A frame as a mapping. Raises `RefusedError` for anything else: binary data, broken JSON, no object."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        frame = orjson.loads(text or "")
+        if isinstance(frame, dict):
+            return frame
+    raise RefusedError("bad_frame")
+
+
+def _text(frame: dict[str, Any], key: str) -> str:
+    value = frame.get(key) or ""
+    if not isinstance(value, str):
+        raise RefusedError("bad_frame")
+    return value
+
+
+def _client_id(frame: dict[str, Any]) -> UUID | None:
+    value = _text(frame, "client_id")
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        raise RefusedError("bad_frame") from None
+
+
+def _offset(frame: dict[str, Any]) -> Offset | None:
+    value = _text(frame, "after")
+    try:
+        return Offset.parse(value) if value else None
+    except ValueError:
+        raise RefusedError("bad_frame") from None

@@ -1,0 +1,150 @@
+"""Why? What a decision rested on and how the answer went, in words and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from chatsite.chat.models import Turn
+from router.models import Decision, Rule
+
+# What people call the routes, by name.
+Titles = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a message fits a route, in per cent."""
+
+    title: str
+    percent: int
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An example message that the decision found close by."""
+
+    text: str
+    route: str
+    percent: int
+
+
+@dataclass(frozen=True)
+class Why:
+    """Everything that a decision rested on, and how the answer went."""
+
+    strategy: str
+    scores: list[Score] = field(default_factory=list)
+    threshold: int | None = None
+    runner_up: str = ""
+    neighbours: list[Neighbour] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+
+def explain(turn: Turn, decision: Decision, titles: Titles) -> Why:
+    """Everything that can be said of a decision; evidence that is not there is left out."""
+    evidence = decision.evidence
+    ranked = sorted(decision.scores.items(), key=lambda score: -score[1])
+    runner_up = evidence.get("runner_up") or ""
+    return Why(
+        strategy=_strategy(decision, titles, ranked),
+        scores=[
+            Score(titles.get(route, route), _percent(score), _share(score), route == decision.route)
+            for route, score in ranked
+        ],
+        threshold=None if decision.threshold is None else _percent(decision.threshold),
+        runner_up=titles.get(runner_up, runner_up),
+        neighbours=[
+            Neighbour(
+                example.get("text", ""),
+                titles.get(example.get("route", ""), example.get("route", "")),
+                _percent(example.get("similarity") or 0),
+            )
+            for example in evidence.get("examples") or []
+        ],
+        words=[word if isinstance(word, str) else word.get("text", "") for word in evidence.get("words") or []],
+        facts=_facts(turn, decision),
+    )
+
+
+def _strategy(decision: Decision, titles: Titles, ranked: list[tuple[str, float]]) -> str:
+    title = titles.get(decision.route, decision.route)
+    match decision.strategy:
+        case Decision.Strategy.EXPLICIT:
+            return f"You chose {title}."
+        case Decision.Strategy.RULE:
+            return f"A rule sent it to {title}: {_rule(decision.evidence.get('rule') or {})}."
+        case Decision.Strategy.CLASSIFIER:
+            needed = "" if decision.threshold is None else f" ({_percent(decision.threshold)} % is enough)"
+            return f"It reads like {title}: {_share(decision.score or 0)} certain{needed}."
+        case _ if ranked:
+            best, score = ranked[0]
+            return (
+                f"No route was certain enough (the best, {titles.get(best, best)}, reached {_share(score)}), "
+                f"so {title} answers by default."
+            )
+    return f"Nothing pointed to another route, so {title} answers by default."
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    kind, value = str(rule.get("kind", "")), rule.get("value", "")
+    label = Rule.Kind(kind).label if kind in Rule.Kind.values else kind
+    return f"{label[:1].lower()}{label[1:]} {value}".strip()
+
+
+def _facts(turn: Turn, decision: Decision) -> list[tuple[str, str]]:
+    """What can be said in a line each, where it is known. Times count from the moment the message was saved."""
+    sent_at, completion = turn.reply.created_at, turn.completion
+    facts = [
+        ("Router revision", str(decision.revision_id)),
+        ("Decided in", _milliseconds(decision.duration_ms)),
+    ]
+    if completion is None:
+        return facts
+    tokens = " + ".join(
+        f"{count} {name}"
+        for count, name in ((completion.prompt_tokens, "read"), (completion.completion_tokens, "written"))
+        if count
+    )
+    facts += [
+        ("Waited", _between(sent_at, completion.started_at)),
+        ("First words after", _between(sent_at, completion.first_token_at)),
+        ("Finished after", _between(sent_at, completion.finished_at)),
+        ("Tokens", tokens),
+        ("Cost", _cost(completion.cost)),
+        ("Attempts", str(completion.attempt) if completion.attempt > 1 else ""),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)
+
+
+def _share(share: float) -> str:
+    """A share in words that do not claim certainty."""
+    if 0 < share < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 <= share < 1 else f"{_percent(share)} %"
+
+
+def _between(start: datetime, end: datetime | None) -> str:
+    return _milliseconds((end - start) / timedelta(milliseconds=1)) if end else ""
+
+
+def _milliseconds(duration: float) -> str:
+    if duration < 1000:
+        return f"{max(duration, 0):.0f} ms" if duration >= 10 else f"{max(duration, 0):.1f} ms"
+    if duration < 60_000:
+        return f"{duration / 1000:.1f} s"
+    return f"{duration // 60_000:.0f} min {duration % 60_000 / 1000:.0f} s"
+
+
+def _cost(cost: Decimal) -> str:
+    return f"{cost.normalize():f}" if cost else ""

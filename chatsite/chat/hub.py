@@ -1,0 +1,255 @@
+"""The web process's one reader of Redis for all its sockets.
+
+It reads every stream that somebody here watches with a single blocking XREAD, each from the last entry it has seen,
+so nothing is skipped: neither by a slow moment nor by a Redis that was away. A reply's events are folded once per
+process into frames (`chatsite.chat.live`), however many tabs watch.
+
+A reply that has been silent for a while is looked up in the database, which has the last word: that ends the wait
+of a reader whose worker died between storing an answer and saying so, or whose stream is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+import redis
+import redis.asyncio
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from chatsite.chat import presenting
+from chatsite.chat.feed import feed_key
+from chatsite.chat.live import LiveReply
+from chatsite.chat.models import Turn
+from workers.connections import stream_key
+from workers.events import Event, Kind, Offset
+
+logger = logging.getLogger(__name__)
+
+BLOCK_MS = 2000
+RETRY_SECONDS = 0.2
+SILENCE_SECONDS = 2.0
+INCLUDE_SECONDS = 0.002
+
+Frame = dict[str, Any]
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+class Subscriber(Protocol):
+    """Who watches. `deliver` must not block; a subscriber that cannot keep up closes itself and comes back."""
+
+    def deliver(self, frame: Frame) -> None: ...
+
+
+class _Source:
+    """A stream that somebody watches: where reading stands, who watches, and what to do with an entry."""
+
+    def __init__(self, key: str, receive: Callable[[_Source, list[Entry]], Awaitable[None]]) -> None:
+        self.key = key
+        self.last_id = "0-0"
+        self.receive = receive
+        self.subscribers: set[Subscriber] = set()
+        self.heard_at = time.monotonic()
+
+    def tell(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            for subscriber in tuple(self.subscribers):
+                subscriber.deliver(frame)
+
+
+class Hub:
+    """All sources of a process. Use `hub()`: one for each event loop."""
+
+    def __init__(self) -> None:
+        # The reader's socket waits as long as XREAD blocks, so it must have no timeout of its own.
+        self._reader: Any = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2, single_connection_client=True
+        )
+        self._client: Any = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+        self._sources: dict[str, _Source] = {}
+        self._lives: dict[str, LiveReply] = {}
+        self._reader_id: int | None = None
+        self._reading: frozenset[str] = frozenset()  # the keys of the read that is under way
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def watch_feed(self, user_id: Any, subscriber: Subscriber) -> None:
+        """Send the subscriber what happens in a person's conversations from now on."""
+        source = self._sources.get(feed_key(user_id))
+        if source is None:
+            source = _Source(feed_key(user_id), self._receive_feed)
+            with contextlib.suppress(redis.RedisError, OSError):
+                source.last_id = await self._newest_id(source.key)
+            source = self._sources.get(source.key) or self._add(source)
+        source.subscribers.add(subscriber)
+        await self._include(source.key)
+
+    async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> None:
+        """Send the subscriber a reply's frames after an offset (without one: all there is), then the live ones.
+
+        The caller has checked that the person may see the reply and that it is not finished.
+        """
+        key = stream_key(reply_id)
+        if key not in self._sources:
+            source, live = await self._catch_up(reply_id)
+            if key not in self._sources:
+                self._lives[key] = live
+                self._add(source)
+        for frame in self._lives[key].since(after):
+            subscriber.deliver(frame)
+        source = self._sources[key]
+        source.subscribers.add(subscriber)
+        if self._lives[key].is_over:
+            await self._finish(source, self._lives[key])
+        await self._include(key)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Stop sending to a subscriber. What nobody watches is no longer read."""
+        for key, source in tuple(self._sources.items()):
+            source.subscribers.discard(subscriber)
+            if not source.subscribers:
+                self._forget(key)
+
+    async def _catch_up(self, reply_id: UUID) -> tuple[_Source, LiveReply]:
+        source, live = _Source(stream_key(reply_id), self._receive_reply), LiveReply(reply_id)
+        with contextlib.suppress(redis.RedisError, OSError):  # the reader will catch up when Redis is back
+            for entry in await self._client.xrange(source.key):
+                live.receive(Event.from_entry(*entry))
+                source.last_id = entry[0].decode()
+        return source, live
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def _add(self, source: _Source) -> _Source:
+        self._sources[source.key] = source
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._read_for_ever()), asyncio.create_task(self._look_up_for_ever())]
+        return source
+
+    def _forget(self, key: str) -> None:
+        self._sources.pop(key, None)
+        self._lives.pop(key, None)
+
+    async def _read_for_ever(self) -> None:
+        while True:
+            try:
+                await self._read_once()
+            except (redis.RedisError, OSError) as error:
+                logger.warning("Redis cannot be read, trying again: %s", error)
+                self._reader_id = None
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _read_once(self) -> None:
+        if self._reader_id is None:
+            self._reader_id = int(await self._reader.client_id())
+        if not self._sources:
+            await asyncio.sleep(0)  # let whoever added the first source finish
+        places = {source.key: source.last_id for source in self._sources.values()} or {"nobody": "$"}
+        self._reading = frozenset(places)
+        for key, entries in await self._reader.xread(places, block=BLOCK_MS) or []:
+            source = self._sources.get(key.decode())
+            if source is not None:
+                source.last_id = entries[-1][0].decode()
+                source.heard_at = time.monotonic()
+                await source.receive(source, entries)
+
+    async def _include(self, key: str) -> None:
+        """Make the blocked read return, so that the next one includes `key`.
+
+        Repeated, because a read that is on its way to Redis but not there yet cannot be unblocked.
+        """
+        while key in self._sources and key not in self._reading and self._reader_id is not None:
+            with contextlib.suppress(redis.RedisError, OSError):
+                await self._client.client_unblock(self._reader_id)
+            await asyncio.sleep(INCLUDE_SECONDS)
+
+    async def _newest_id(self, key: str) -> str:
+        newest = await self._client.xrevrange(key, count=1)
+        return newest[0][0].decode() if newest else "0-0"
+
+    # --- what to do with entries ---------------------------------------------------------------------------------
+
+    async def _receive_feed(self, source: _Source, entries: list[Entry]) -> None:
+        source.tell(orjson.loads(fields[b"frame"]) for _, fields in entries)
+
+    async def _receive_reply(self, source: _Source, entries: list[Entry]) -> None:
+        live = self._lives[source.key]
+        for entry in entries:
+            event = Event.from_entry(*entry)
+            source.tell(live.receive(event))
+            if event.kind == Kind.DECIDED:
+                source.tell([await decided_frame(live.reply_id)])
+        if live.is_over:
+            await self._finish(source, live)
+
+    async def _finish(self, source: _Source, live: LiveReply) -> None:
+        frame = await _finished_frame(live.reply_id)
+        if frame is not None:
+            self._forget(source.key)
+            source.tell([frame])
+
+    # --- the safety net ------------------------------------------------------------------------------------------
+
+    async def _look_up_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SILENCE_SECONDS)
+            silent = [
+                (self._sources[key], live)
+                for key, live in self._lives.items()
+                if time.monotonic() - self._sources[key].heard_at >= SILENCE_SECONDS
+            ]
+            try:
+                over = await _finished_among([live.reply_id for _, live in silent]) if silent else set()
+                for source, live in silent:
+                    if live.reply_id in over:
+                        await self._finish(source, live)
+            except Exception:
+                logger.exception("Silent replies could not be looked up; trying again")
+
+
+@database_sync_to_async
+def _finished_among(reply_ids: list[UUID]) -> set[UUID]:
+    turns = Turn.objects.select_related("completion").filter(pk__in=reply_ids)
+    return {turn.pk for turn in turns if not turn.answer.is_open}
+
+
+@database_sync_to_async
+def _finished_frame(reply_id: UUID) -> Frame | None:
+    turn = Turn.objects.select_related("completion").filter(pk=reply_id).first()
+    if turn is None or turn.answer.is_open:
+        return None
+    return finished_frame(turn)
+
+
+def finished_frame(turn: Turn) -> Frame:
+    """The last frame of a reply: the whole article, as a reload would show it."""
+    return {
+        "type": "finished",
+        "reply": str(turn.pk),
+        "status": turn.answer.status,
+        "html": presenting.render_reply(turn),
+    }
+
+
+@database_sync_to_async
+def decided_frame(reply_id: UUID) -> Frame:
+    """The badge of a reply: the route it was given and why."""
+    turn = Turn.objects.select_related("decision__revision", "completion__model").get(pk=reply_id)
+    return {"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)}
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """The hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    for stale in [other for other in _hubs if other.is_closed()]:
+        del _hubs[stale]
+    return _hubs.setdefault(loop, Hub())

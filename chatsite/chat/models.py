@@ -1,0 +1,96 @@
+"""Conversations, their messages as a tree, and the turns that answer them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from router.models import Decision
+from workers.jobs import Job
+from workers.models import Completion
+
+
+class Conversation(models.Model):
+    """A thread of messages owned by one person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        # The sidebar: one person's conversations, newest first.
+        indexes = [models.Index(fields=["user", "-updated_at"])]
+
+    def __str__(self) -> str:
+        return self.title or "New conversation"
+
+
+class Message(models.Model):
+    """One entry of a conversation; siblings (the same parent) are alternatives."""
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    text = models.TextField(blank=True, help_text="What a person wrote; an answer's text is its completion's.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="messages", help_text="The writer."
+    )
+    client_id = models.UUIDField(null=True, help_text="Given by the browser, so that sending twice sends once.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(name="a_client_id_once_per_person", fields=["user", "client_id"]),
+            models.CheckConstraint(
+                name="people_write_text_answers_do_not",
+                condition=(Q(role="user") & ~Q(text="") & ~Q(user=None)) | Q(role="assistant", user=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["conversation", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.text[:60]}"
+
+
+class Turn(Job):
+    """What answers a message: first a decision, then a completion. As a job, it is the decision's."""
+
+    reply = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="turn")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="turns")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="turns")
+    wanted_route = models.CharField(max_length=40, blank=True, help_text="The route that the person chose.")
+    decision = models.OneToOneField(Decision, null=True, blank=True, on_delete=models.PROTECT)
+    completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)
+
+    queue = "route"
+
+    class Meta(Job.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"turn {self.reply_id} ({self.status})"
+
+    def publish(self) -> None:
+        from chatsite.chat.tasks import decide_turn
+
+        decide_turn.apply_async(
+            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
+        )
+
+    @property
+    def answer(self) -> Job:
+        """The job whose state is the answer's: the completion once there is one, the decision until then."""
+        return self.completion or self

@@ -1,0 +1,166 @@
+"""The words that a person reads when something did not work: what is the matter, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workers.models import Role
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page of the admin: its words and the name of its view."""
+
+    label: str
+    view: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person is told. Staff get a link to the place where it can be mended.
+
+    `is_failure`: something broke, as against something that is missing.
+    """
+
+    title: str
+    text: str
+    can_retry: bool = True
+    link: Link | None = None
+    is_failure: bool = True
+
+
+_PROVIDERS = Link("Look at the providers", "admin:workers_provider_changelist")
+_MODELS = Link("Look at the models", "admin:workers_model_changelist")
+
+_NOTICES = {
+    # A model could not answer: the codes of workers.errors.
+    "failed": Notice(
+        "This answer failed",
+        "Something went wrong while it was written. Try again; if it keeps failing, tell your administrator.",
+    ),
+    "unknown_model": Notice(
+        "The model does not exist",
+        "The provider does not know the model that this route asks for. An administrator can correct its name.",
+        can_retry=False,
+        link=_MODELS,
+    ),
+    "provider_unavailable": Notice(
+        "The model cannot be reached",
+        "Its server does not answer at the moment. Try again in a little while.",
+        link=_PROVIDERS,
+    ),
+    "provider_refused": Notice(
+        "The model's server refused the request",
+        "Its access key or permissions may be wrong. An administrator can test the provider.",
+        link=_PROVIDERS,
+    ),
+    "rate_limited": Notice(
+        "Too many requests right now", "The model's server asks us to slow down. Try again in about a minute."
+    ),
+    "provider_timeout": Notice(
+        "The model went silent", "Its server stopped answering, so we stopped waiting. Try again.", link=_PROVIDERS
+    ),
+    "stream_cut": Notice(
+        "The answer was cut off",
+        "The connection to the model ended before the answer did, so what you see is incomplete. Try again.",
+    ),
+    "context_too_long": Notice(
+        "Too much text for this model",
+        "The conversation is longer than the model can read. Start a new conversation, or send a shorter text.",
+        can_retry=False,
+    ),
+    # Nobody could take the message.
+    "no_model": Notice(
+        "No generative model is connected",
+        "So nothing can write an answer to this yet. Two things work without one: summarising a text that you paste, "
+        "and classifying a message by labels that you name.",
+        link=Link("Connect a generative model", "admin:workers_provider_add"),
+        is_failure=False,
+    ),
+    "no_route_model": Notice(
+        "This route has no model",
+        "Every model of this route is switched off. An administrator can switch one on, or give the route another.",
+        link=_MODELS,
+        is_failure=False,
+    ),
+    "no_worker": Notice(
+        "Nobody is there to answer",
+        "No worker that runs this kind of model is up. Your message is saved; try again in a moment.",
+    ),
+    "quarantined": Notice(
+        "This answer has been set aside",
+        "It failed several times in a row, each time bringing its worker down, so it is not tried again by itself. "
+        "Your administrator can see why.",
+    ),
+    # The message lacks what its route needs.
+    "nothing_to_summarise": Notice(
+        "There is nothing to summarise",
+        "Paste the text with your request, or ask after an answer that is worth summarising.",
+        can_retry=False,
+        is_failure=False,
+    ),
+    "nothing_to_classify": Notice(
+        "There is nothing to classify",
+        "Write the text after the labels, for instance: Classify as praise or complaint: The room was lovely.",
+        can_retry=False,
+        is_failure=False,
+    ),
+    "one_label": Notice(
+        "One label leaves nothing to choose",
+        "Name at least two, for instance: Is this spam or not spam: You have won a prize!",
+        can_retry=False,
+        is_failure=False,
+    ),
+    "no_labels": Notice(
+        "Which labels?",
+        "Name the labels to choose from, for instance: Classify as billing, technical or other: The app crashes.",
+        can_retry=False,
+        is_failure=False,
+    ),
+    # Refused before anything was saved.
+    "empty": Notice("There is no message yet", "Write something first."),
+    "too_long": Notice(
+        "This message is too long", "It is {excess} over the limit of {limit}. Shorten it, or send it in parts."
+    ),
+    "unknown_route": Notice(
+        "There is no such route",
+        "There is no route /{route}. You can use {routes}.",
+    ),
+    "still_answering": Notice(
+        "The answer is still being written", "Stop it first, or wait until it is finished, to get another one."
+    ),
+    "bad_frame": Notice("That could not be read", "The page sent something unexpected. Reload it and try again."),
+    "unknown_event": Notice(
+        "That could not be read", "This page is older than the server. Reload it; what you have typed is kept."
+    ),
+    "not_found": Notice("That is not here", "It may have been deleted, or it belongs to somebody else."),
+    "not_signed_in": Notice("You are signed out", "Sign in again; what you have typed is kept."),
+}
+
+
+def notice(code: str, *, role: str = "") -> Notice:
+    """The notice of an error code; a code without words of its own gets those of `failed`."""
+    if code == "no_model" and role not in ("", Role.GENERATE):
+        code = "no_route_model"
+    return _NOTICES.get(code, _NOTICES["failed"])
+
+
+def text(code: str, **facts: Any) -> str:
+    """One or two sentences for the place where something was refused. `size` and `limit` are in bytes."""
+    if "size" in facts:
+        facts |= {"excess": size(facts["size"] - facts["limit"]), "limit": size(facts["limit"])}
+    return notice(code).text.format_map(_Facts(facts))
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it."""
+    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,186 @@
+"""What people see of a conversation: rows of the database as the values that templates show.
+
+`templates/chat/_message.html` is the one partial for a message: in history, live, after a reload and when an answer
+is finished.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from chatsite.chat.explaining import Titles, Why, explain
+from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.chat.notices import notice
+from chatsite.chat.rendering import render
+from router.models import Revision
+from workers.jobs import Job
+from workers.models import Completion
+
+# A longer message of a person is folded after this many characters.
+PREVIEW_CHARACTERS = 1200
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is no (whole) answer, in words. The link is for staff only."""
+
+    title: str
+    text: str
+    is_failure: bool = True
+    link_label: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message as `_message.html` shows it. `html` of a person's message is empty: it is shown as it was typed."""
+
+    id: UUID
+    role: str
+    text: str
+    rest: str = ""
+    html: SafeString = field(default_factory=SafeString)
+    status: str = Job.Status.DONE
+    state: str = ""  # of an answer that is not there yet: routing, waiting, writing, retrying
+    route: str = ""
+    route_role: str = ""
+    model: str = ""
+    why: Why | None = None
+    trouble: Trouble | None = None
+    can_retry: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in Job.OPEN
+
+
+def entries(conversation: Conversation) -> list[Entry]:
+    """The messages along the newest branch, oldest first, in a number of queries that does not grow with them."""
+    messages = conversation.messages.select_related(
+        "turn__decision", "turn__completion__model", "turn__completion__answered_by"
+    ).defer("turn__completion__prompt", "turn__completion__options")
+    branch = _newest_branch(messages.order_by("created_at"))
+    turns = [message.turn for message in branch if message.role == Message.Role.ASSISTANT]
+    titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
+    is_staff = conversation.user.is_staff
+    return [
+        _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, is_staff)
+        for message in branch
+    ]
+
+
+def render_turn(turn: Turn) -> str:
+    """The HTML of a message and its reply."""
+    return _render_entry(_user_entry(turn.message)) + render_reply(turn)
+
+
+def render_reply(turn: Turn) -> str:
+    """The HTML of a reply, in whatever state it is."""
+    return _render_entry(_one_reply(turn))
+
+
+def render_decision(turn: Turn) -> str:
+    """The HTML of the line under an answer that says which route and model it was given, and why."""
+    return render_to_string("chat/_decision.html", {"entry": _one_reply(turn)})
+
+
+def _render_entry(entry: Entry) -> str:
+    return render_to_string("chat/_message.html", {"entry": entry})
+
+
+def _newest_branch(messages: Iterable[Message]) -> list[Message]:
+    """Of messages sorted by age: the newest root, its newest child, and so on."""
+    newest_child: dict[UUID | None, Message] = {}
+    for message in messages:
+        newest_child[message.parent_id] = message
+    branch: list[Message] = []
+    parent_id: UUID | None = None
+    while child := newest_child.get(parent_id):
+        branch.append(child)
+        parent_id = child.pk
+    return branch
+
+
+def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
+    revisions = Revision.objects.filter(pk__in=set(numbers)).values_list("number", "snapshot")
+    titles: defaultdict[int, Titles] = defaultdict(dict)
+    for number, snapshot in revisions:
+        titles[number] = {route["name"]: route["title"] for route in snapshot.get("routes", [])}
+    return titles
+
+
+# --- Messages -------------------------------------------------------------------------------------------------
+
+
+def _user_entry(message: Message) -> Entry:
+    shown, rest = _fold(message.text)
+    return Entry(id=message.pk, role=message.role, text=shown, rest=rest)
+
+
+def _fold(text: str) -> tuple[str, str]:
+    """A long text in two: what is shown at once, cut at a space where there is one, and the rest."""
+    if len(text) <= PREVIEW_CHARACTERS * 1.5:
+        return text, ""
+    cut = max(text.rfind(space, PREVIEW_CHARACTERS // 2, PREVIEW_CHARACTERS) for space in (" ", "\n"))
+    cut = cut + 1 if cut > 0 else PREVIEW_CHARACTERS
+    return text[:cut], text[cut:]
+
+
+def _one_reply(turn: Turn) -> Entry:
+    titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
+    return _reply_entry(turn, titles, turn.conversation.user.is_staff)
+
+
+def _reply_entry(turn: Turn, titles: Mapping[int, Titles], is_staff: bool) -> Entry:
+    answer, completion, decision = turn.answer, turn.completion, turn.decision
+    text = completion.text if completion and not answer.is_open else ""
+    route_titles = titles.get(decision.revision_id, {}) if decision else {}
+    trouble = _trouble(turn, is_staff)
+    return Entry(
+        id=turn.pk,
+        role=Message.Role.ASSISTANT,
+        text=text,
+        html=render(text),
+        status=answer.status,
+        state=_state(turn),
+        route=route_titles.get(decision.route, decision.route) if decision else "",
+        route_role=decision.role if decision else "",
+        model=_model_name(completion),
+        why=explain(turn, decision, route_titles) if decision else None,
+        trouble=trouble,
+        can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
+    )
+
+
+def _state(turn: Turn) -> str:
+    answer = turn.answer
+    if not answer.is_open:
+        return ""
+    if answer.attempt > 1:
+        return "retrying"
+    if turn.completion is None:
+        return "routing"
+    return "waiting" if answer.status == Job.Status.QUEUED else "writing"
+
+
+def _model_name(completion: Completion | None) -> str:
+    model = completion and (completion.answered_by or completion.model)
+    return model.name if model else ""
+
+
+def _trouble(turn: Turn, is_staff: bool) -> Trouble | None:
+    answer = turn.answer
+    if answer.status not in (Job.Status.FAILED, Job.Status.QUARANTINED):
+        return None
+    code = "quarantined" if answer.status == Job.Status.QUARANTINED else answer.error_code
+    words = notice(code, role=turn.decision.role if turn.decision else "")
+    if not is_staff or words.link is None:
+        return Trouble(words.title, words.text, words.is_failure)
+    return Trouble(words.title, words.text, words.is_failure, words.link.label, reverse(words.link.view))

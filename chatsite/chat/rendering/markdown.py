@@ -1,0 +1,103 @@
+"""CommonMark, tables, strikethrough, task lists and bare addresses; raw HTML is shown as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
+
+from chatsite.chat.rendering.code import highlight
+from chatsite.chat.rendering.links import honest_links
+from chatsite.chat.rendering.sanitising import sanitise
+
+# Longer paragraphs are shown as they are: the parser's inline rules are not linear.
+INLINE_MAX_CHARACTERS = 20_000
+
+_HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "h6"}
+
+
+def render(text: str, env: dict[str, Any] | None = None) -> SafeString:
+    """The HTML of a text. `env` carries the definitions of reference links from one part of a text to the next."""
+    return sanitise(_markdown.render(text, {} if env is None else env))
+
+
+# --- What is parsed, adapted to the page ------------------------------------------------------------------------
+
+
+def _skip_long_inlines(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > INLINE_MAX_CHARACTERS:
+            token.type = "text"
+
+
+def _adapt_blocks(state: StateCore) -> None:
+    """Headings go below those of the page; the alignment of cells becomes a class, as CSP forbids styles."""
+    for token in state.tokens:
+        token.tag = _HEADINGS.get(token.tag, token.tag)
+        if token.type in ("bullet_list_open", "ordered_list_open", "table_open"):
+            token.attrSet("dir", "auto")  # the side of bullets and columns; text finds its direction by itself
+        if style := token.attrs.pop("style", None):
+            token.attrJoin("class", str(style).removeprefix("text-align:"))
+
+
+def _adapt_links(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.children:
+            token.children = honest_links(token.children)
+
+
+# --- How it is written ------------------------------------------------------------------------------------------
+
+
+def _fence(_renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
+    """A code block with the name of its language; a script adds the copy button."""
+    token = tokens[index]
+    language = token.info.split()[0][:30] if token.info.split() else ""
+    bar = f'<div class="code-bar"><span>{escape(language or "text")}</span></div>'
+    code = highlight(token.content, language)
+    return f'<div class="code">{bar}<pre tabindex="0"><code>{code}</code></pre></div>\n'
+
+
+def _list_item_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, _env: Any) -> str:
+    """A list item; that of a task list begins with a box that has a name for those who cannot see it."""
+    opening = renderer.renderToken(tokens, index, options, _env)
+    if "checked" not in tokens[index].meta:
+        return opening
+    state = 'aria-label="done" checked' if tokens[index].meta["checked"] else 'aria-label="to do"'
+    return f'{opening}<input type="checkbox" disabled {state}> '
+
+
+def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, _env: Any) -> str:
+    # A table wider than the page scrolls in a box of its own, which the keyboard can reach.
+    return '<div class="table" tabindex="0">' + renderer.renderToken(tokens, index, options, _env)
+
+
+def _table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, _env: Any) -> str:
+    return renderer.renderToken(tokens, index, options, _env).rstrip() + "</div>\n"
+
+
+def _parser() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False, "tasklists": True})
+    markdown.enable(["table", "strikethrough"]).use(gfm_autolink_plugin)
+    markdown.core.ruler.before("inline", "skip_long_inlines", _skip_long_inlines)
+    markdown.core.ruler.push("adapt_blocks", _adapt_blocks)
+    markdown.core.ruler.push("adapt_links", _adapt_links)
+    for name, rule in (
+        ("fence", _fence),
+        ("code_block", _fence),
+        ("list_item_open", _list_item_open),
+        ("table_open", _table_open),
+        ("table_close", _table_close),
+    ):
+        markdown.add_render_rule(name, rule)
+    return markdown
+
+
+_markdown = _parser()

@@ -1,0 +1,24 @@
+"""Signing out, or being switched off by an admin, reaches every open tab."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+
+from chatsite.chat import feed
+
+
+@receiver(post_delete, sender=Session)
+def tell_tabs(sender: Any, instance: Session, **kwargs: Any) -> None:
+    # Not at `user_logged_out`: that comes before the session is gone, and tabs look whether it is.
+    if user_id := instance.get_decoded().get(SESSION_KEY):
+        feed.tell(user_id, {"type": "signed_out"})
+
+
+@receiver(post_save, sender=settings.AUTH_USER_MODEL)
+def tell_tabs_of_inactive(sender: Any, instance: Any, **kwargs: Any) -> None:
+    if not instance.is_active:
+        feed.tell(instance.pk, {"type": "signed_out"})

@@ -1,0 +1,164 @@
+"""What a person can do to a conversation: send a message, have it answered again, stop an answer.
+
+A message and its queued turn are saved in one transaction, and the turn is handed to the queue when that commits.
+Everything after that happens in `chatsite.chat.answering`, in a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from typing import Any
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from chatsite.chat import access, notices
+from chatsite.chat.models import Conversation, Message, Turn
+from router.models import Revision
+from workers import stream
+from workers.connections import cancel_key, client
+from workers.events import Kind
+from workers.jobs import Job
+
+logger = logging.getLogger(__name__)
+
+TITLE_LENGTH = 60
+
+
+class RefusedError(Exception):
+    """Something a person wanted and cannot have. `code` names the notice, `text` says what to do instead."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        self.code = code
+        self.text = notices.text(code, **facts)
+        super().__init__(self.text)
+
+
+def submit(
+    user: Any, *, text: str, conversation_id: Any = None, client_id: UUID | None = None, wanted_route: str = ""
+) -> Turn:
+    """Save a message at the end of a conversation (a new one without an id) and queue the turn that answers it.
+
+    A `client_id` that the person has used before gives the turn that exists. Raises `RefusedError` if the text or
+    the route will not do, `Http404` for a conversation that is not the person's.
+    """
+    text = _clean(text)
+    _check_route(wanted_route, text)
+    conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
+    try:
+        with transaction.atomic():
+            if earlier := _sent_before(user, client_id):
+                return earlier
+            conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
+            message = Message.objects.create(
+                conversation=conversation,
+                parent=_newest(conversation),
+                role=Message.Role.USER,
+                text=text,
+                user=user,
+                client_id=client_id,
+            )
+            return _queue_turn(message, wanted_route)
+    except IntegrityError:  # the same client id, at the same moment
+        if earlier := _sent_before(user, client_id):
+            return earlier
+        raise
+
+
+def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
+    """Queue another answer beside an existing one. Raises `RefusedError` or `Http404`."""
+    turn = access.reply_or_404(user, reply_id)
+    if turn.answer.is_open:
+        raise RefusedError("still_answering")
+    _check_route(wanted_route, "")
+    with transaction.atomic():
+        return _queue_turn(turn.message, wanted_route)
+
+
+def stop(user: Any, *, reply_id: Any) -> Turn:
+    """Stop an answer: what waits is closed here, what runs is told to stop. Stopping twice does nothing."""
+    turn = access.reply_or_404(user, reply_id)
+    now = timezone.now()
+    for job in filter(None, (turn, turn.completion)):
+        waiting = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.QUEUED)
+        if waiting.update(status=Job.Status.CANCELLED, finished_at=now, cancel_requested_at=now):
+            _tell_cancelled(turn, job.attempt if job is turn.completion else 0)
+        else:
+            running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
+            running.update(cancel_requested_at=now)
+    try:
+        client().set(cancel_key(turn.pk), 1, ex=3600)
+    except redis.RedisError as error:
+        logger.warning("The wish to stop %s is in the database only: %s", turn.pk, error)
+    return access.reply_or_404(user, reply_id)
+
+
+def _tell_cancelled(turn: Turn, attempt: int) -> None:
+    try:
+        stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
+    except redis.RedisError as error:
+        logger.warning("The end of %s is in the database only: %s", turn.pk, error)
+
+
+def _queue_turn(message: Message, wanted_route: str) -> Turn:
+    conversation = message.conversation
+    reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
+    turn = Turn.objects.create(reply=reply, message=message, conversation=conversation, wanted_route=wanted_route)
+    Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
+    turn.enqueue_on_commit()
+    return turn
+
+
+def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
+    if client_id is None:
+        return None
+    return Turn.objects.filter(message__user=user, message__client_id=client_id).order_by("queued_at").first()
+
+
+def _newest(conversation: Conversation) -> Message | None:
+    return conversation.messages.order_by("-created_at").first()
+
+
+def _clean(text: str) -> str:
+    """The text without what no message needs (control characters, invisible tags). Raises `RefusedError`."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > settings.MESSAGE_MAX_BYTES:
+        raise RefusedError("too_long", size=size, limit=settings.MESSAGE_MAX_BYTES)
+    text = "".join(filter(_is_kept, text.replace("\r\n", "\n"))).strip()
+    if not text:
+        raise RefusedError("empty")
+    return text
+
+
+def _is_kept(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    # Surrogates cannot be stored; tags (U+E0000 to U+E007F) hide instructions from the reader's eyes.
+    return unicodedata.category(character) not in ("Cc", "Cs") and not 0xE0000 <= ord(character) <= 0xE007F
+
+
+def _title(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TITLE_LENGTH else line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
+
+
+def route_names() -> dict[str, str]:
+    """The titles of the live revision's routes, by name, in their order."""
+    live = Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
+    return {route["name"]: route["title"] for route in live.get("routes", [])}
+
+
+def _check_route(wanted_route: str, text: str) -> None:
+    wanted = wanted_route or _command(text)
+    if wanted and wanted not in (names := route_names()):
+        raise RefusedError("unknown_route", route=wanted, routes=", ".join(f"/{name}" for name in names))
+
+
+def _command(text: str) -> str:
+    from router.strategies.explicit import command
+
+    return command(text)

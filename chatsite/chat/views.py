@@ -1,0 +1,136 @@
+"""The pages of the chat. They work without a script; scripts make them live."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from chatsite.chat import access, conversations, notices, turns
+from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.presenting import entries
+from chatsite.chat.starters import STARTERS, starter_text
+from workers.models import Model, Provider
+
+SIDEBAR_CONVERSATIONS = 200
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_conversation(request: HttpRequest) -> HttpResponse:
+    """An empty chat; a message posted to it begins a conversation."""
+    return _chat(request, None)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """A conversation; a message posted to it goes at its end."""
+    return _chat(request, access.conversation_or_404(request.user, conversation_id))
+
+
+@login_required
+@require_POST
+def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Give a conversation another title; an empty one changes nothing."""
+    conversations.rename(request.user, conversation_id=conversation_id, title=request.POST.get("title", ""))
+    return redirect("conversation", conversation_id)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Delete a conversation with all its messages."""
+    conversations.delete(request.user, conversation_id=conversation_id)
+    return redirect("new-conversation")
+
+
+@login_required
+@require_POST
+def stop(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """Stop an answer."""
+    return _back_to(turns.stop(request.user, reply_id=reply_id))
+
+
+@login_required
+@require_POST
+def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """Have a message answered again."""
+    turn = access.reply_or_404(request.user, reply_id)
+    try:
+        return _back_to(turns.again(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", "")))
+    except turns.RefusedError as error:
+        return _page(request, turn.conversation, error=error.text)
+
+
+@login_required
+@require_safe
+def reply_text(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """An answer as the model wrote it, to be copied."""
+    completion = access.reply_or_404(request.user, reply_id).completion
+    return HttpResponse(completion.text if completion else "", content_type="text/plain; charset=utf-8")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What could not be read, with its own words for what is too big."""
+    if isinstance(exception, RequestDataTooBig):
+        return render(request, "413.html", {"limit": notices.size(settings.MESSAGE_MAX_BYTES)}, status=413)
+    return render(request, "400.html", status=400)
+
+
+def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
+    if request.method == "GET":
+        return _page(request, conversation, draft=starter_text(request.GET.get("try", "")))
+    text, route, client_id = (request.POST.get(name, "") for name in ("text", "route", "client_id"))
+    try:
+        turn = turns.submit(
+            request.user,
+            text=text,
+            conversation_id=conversation and conversation.pk,
+            client_id=_uuid(client_id),
+            wanted_route=route,
+        )
+    except turns.RefusedError as error:
+        return _page(request, conversation, error=error.text, draft=text, route=route, client_id=client_id)
+    return _back_to(turn)
+
+
+def _uuid(value: str) -> UUID | None:
+    try:
+        return UUID(value)
+    except ValueError:
+        return None
+
+
+def _back_to(turn: Turn) -> HttpResponse:
+    return redirect("conversation", turn.conversation_id)
+
+
+def _page(request: HttpRequest, conversation: Conversation | None, error: str = "", **composer: Any) -> HttpResponse:
+    messages = entries(conversation) if conversation else []
+    context = {
+        "conversation": conversation,
+        "conversations": access.conversations(request.user)[:SIDEBAR_CONVERSATIONS],
+        "entries": messages,
+        "is_open": any(entry.is_open for entry in messages),
+        "starters": STARTERS,
+        "routes": turns.route_names(),
+        "limit": settings.MESSAGE_MAX_BYTES,
+        "limit_in_words": notices.size(settings.MESSAGE_MAX_BYTES),
+        "error": error,
+        "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
+        "has_generative_model": _has_generative_model(),
+        **composer,
+    }
+    return render(request, "chat/page.html", context, status=400 if error else 200)
+
+
+def _has_generative_model() -> bool:
+    generative = (Provider.Kind.OPENAI, Provider.Kind.TRANSFORMERS)
+    return Model.objects.filter(is_enabled=True, provider__is_enabled=True, provider__kind__in=generative).exists()

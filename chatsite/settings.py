@@ -1,0 +1,245 @@
+"""Every setting of the product, read from the environment; `docs/settings.md` explains each.
+
+A fresh clone works with no environment at all (DEBUG on, SQLite, files under `var/`). In production
+(`DEBUG=0`) whatever is missing or unsafe stops the start with a sentence that says what to set.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+from chatsite.admin_theme import UNFOLD  # noqa: F401  (a setting)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+
+def in_production(name: str, value: Any, local: Any) -> Any:
+    """`value` if it was given, `local` on a developer's machine; in production its absence stops the start."""
+    if value:
+        return value
+    if not DEBUG:
+        raise ImproperlyConfigured(f"Set {name}: with DEBUG=0 it has no default. See docs/settings.md.")
+    return local() if callable(local) else local
+
+
+def local_secret(name: str) -> str:
+    """A random secret kept in `var/`, made on first use, so that a clone runs without configuration."""
+    path = VAR_DIR / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def running_redis() -> str:
+    """The address of the embedded Redis that `make run` has started, or Redis's usual one."""
+    path = VAR_DIR / "redis.url"
+    return path.read_text().strip() if path.exists() else "redis://127.0.0.1:6379/0"
+
+
+DEBUG: bool = env.bool("DEBUG", True)
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+SECRET_KEY: str = in_production("SECRET_KEY", env.str("SECRET_KEY", ""), lambda: local_secret("secret_key"))
+if not DEBUG and len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters.")
+# Provider keys are encrypted with the first key and read with any of them, so that keys can be rotated.
+ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", [SECRET_KEY])
+
+# --- Where the site is ---------------------------------------------------------------------------------
+PORT: int = env.int("PORT", 8000)
+ALLOWED_ORIGINS: list[str] = in_production(
+    "ALLOWED_ORIGINS",
+    env.list("ALLOWED_ORIGINS", []),
+    [f"http://127.0.0.1:{PORT}", f"http://localhost:{PORT}"],
+)
+if any("*" in origin or urlsplit(origin).scheme not in ("http", "https") for origin in ALLOWED_ORIGINS):
+    raise ImproperlyConfigured("ALLOWED_ORIGINS takes exact origins such as https://chat.example.org, no wildcards.")
+ALLOWED_HOSTS = [urlsplit(origin).hostname or "" for origin in ALLOWED_ORIGINS]
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+IS_HTTPS = all(origin.startswith("https://") for origin in ALLOWED_ORIGINS)
+
+# --- Django --------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "chatsite.accounts",
+    "chatsite.chat",
+    "router",
+    "workers",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chatsite.security.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "chatsite.urls"
+ASGI_APPLICATION = "chatsite.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "chatsite" / "static"]
+if not DEBUG:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "chatsite.static_files.HashedStaticFilesStorage"},
+    }
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "new-conversation"
+LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16_000_000  # above MESSAGE_MAX_BYTES, so that a long paste gets our own words
+
+# --- Database: SQLite in a file, or PostgreSQL by DATABASE_URL --------------------------------------------
+_database_url: str = env.str("DATABASE_URL", "")
+if _database_url:
+    _url = urlsplit(_database_url)
+    if _url.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured("DATABASE_URL takes postgresql://user:password@host:port/name.")
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": _url.path.lstrip("/"),
+            "USER": _url.username or "",
+            "PASSWORD": _url.password or "",
+            "HOST": _url.hostname or "",
+            "PORT": _url.port or "",
+            "CONN_HEALTH_CHECKS": True,
+            "CONN_MAX_AGE": 60,
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": env.str("SQLITE_PATH", str(VAR_DIR / "switchyard.sqlite3")),
+            "TEST": {"NAME": VAR_DIR / "test.sqlite3"},  # a file, so that worker processes see it
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+            },
+        }
+    }
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+# --- Redis and Celery: delivery is described in docs/architecture.md -----------------------------------------
+REDIS_URL: str = in_production("REDIS_URL", env.str("REDIS_URL", ""), running_redis)
+LEASE_SECONDS: float = env.float("LEASE_SECONDS", 3.0)
+STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600)
+MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3)
+POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5)
+
+CELERY_BROKER_URL = env.str("BROKER_URL", REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "route"
+# Redis serves lower numbers first: new attempts go before work that has not been tried yet.
+CELERY_TASK_DEFAULT_PRIORITY = 5
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "priority_steps": [0, 5],
+    "sep": ":",
+    "queue_order_strategy": "priority",
+    # Tasks are acknowledged early and recovered by the reaper, never by the broker.
+    "visibility_timeout": 24 * 3600,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_PUBLISH_RETRY = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
+
+# --- Chatting -----------------------------------------------------------------------------------------------
+MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000)
+
+# --- Providers: which private addresses an admin may enter (host:port, exact; * for any port) -------------------
+PROVIDER_PRIVATE_HOSTS: list[str] = env.list(
+    "PROVIDER_PRIVATE_HOSTS", ["127.0.0.1:*", "localhost:*", "[::1]:*"] if DEBUG else []
+)
+FIRST_TOKEN_TIMEOUT_SECONDS: float = env.float("FIRST_TOKEN_TIMEOUT_SECONDS", 60.0)
+BETWEEN_TOKENS_TIMEOUT_SECONDS: float = env.float("BETWEEN_TOKENS_TIMEOUT_SECONDS", 20.0)
+
+# --- Security headers ------------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+X_FRAME_OPTIONS = "DENY"
+
+# --- Logs: one line each, to standard output ---------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}

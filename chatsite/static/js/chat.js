@@ -1,0 +1,69 @@
+// The chat page, put together.
+import { Announcer } from "./announcer.js";
+import { Composer } from "./composer.js";
+import { addCopyButtons } from "./copy.js";
+import { forgetDrafts } from "./drafts.js";
+import { listenToKeys } from "./keys.js";
+import { Scroll } from "./scroll.js";
+import { Sidebar } from "./sidebar.js";
+import { Socket } from "./socket.js";
+import { Stream } from "./stream.js";
+import { Thread } from "./thread.js";
+
+const QUIET_MS = 1500; // a shorter interruption is not worth a word
+
+const connection = document.getElementById("connection");
+let isFirst = true;
+let notice = 0;
+
+const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
+  opened() {
+    clearTimeout(notice);
+    connection.hidden = true;
+    composer.resend();
+    if (isFirst) stream.attachAll();
+    else stream.resume();
+    isFirst = false;
+  },
+  closed() {
+    clearTimeout(notice);
+    notice = setTimeout(() => (connection.hidden = false), QUIET_MS);
+    if (socket.isBlocked) stream.refresh();
+  },
+  signedOut() {
+    location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname)}`);
+  },
+  received: (frame) => stream.receive(frame),
+});
+
+const thread = new Thread();
+const scroll = new Scroll();
+const sidebar = new Sidebar();
+const announcer = new Announcer();
+const composer = new Composer({ socket, thread, wantsStop: stopNewest });
+const stream = new Stream({ socket, thread, composer, sidebar, scroll, announcer, decorate: addCopyButtons });
+
+function stopNewest() {
+  if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-action=again]");
+  const reply = button?.closest("[data-reply]").dataset.reply;
+  if (reply && socket.send({ type: "again", reply })) event.preventDefault(); // otherwise the form is posted
+
+  const starter = event.target.closest("[data-action=try]");
+  if (starter) {
+    event.preventDefault();
+    composer.fill(starter.dataset.text);
+  }
+});
+
+document.querySelector("[data-action=sign-out]").addEventListener("submit", () => {
+  composer.fill("");
+  forgetDrafts(thread.user);
+});
+addEventListener("popstate", () => location.reload());
+listenToKeys({ composer, stopNewest });
+addCopyButtons(document);
+socket.open();

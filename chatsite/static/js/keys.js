@@ -1,0 +1,13 @@
+// Keys that work wherever the focus is.
+
+export function listenToKeys({ composer, stopNewest }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) {
+      const menu = document.querySelector(".menu[open]");
+      if (menu) menu.open = false;
+      else stopNewest();
+    }
+    const place = event.altKey && /^Digit(\d)$/.exec(event.code)?.[1];
+    if (place && composer.choose(Number(place))) event.preventDefault();
+  });
+}

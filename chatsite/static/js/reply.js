@@ -1,0 +1,139 @@
+// An answer that is being written: finished blocks as HTML, the open block as text.
+import { count, dropFirst } from "./codepoints.js";
+import { showOpenBlock } from "./open-block.js";
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+// One attempt at the answer.
+class Draft {
+  length = 0; // code points
+  #start = 0; // where the open block starts
+  #text = ""; // the open block
+  #isPlanned = false;
+  #open = element("div", "open");
+  #done = element("div", "done");
+  root = element("div", "draft");
+
+  constructor() {
+    this.root.append(this.#done, this.#open);
+  }
+
+  set(html, tail, length) {
+    this.#done.innerHTML = html; // sanitised by the server
+    this.length = length;
+    this.#text = tail;
+    this.#start = length - count(tail);
+    this.#show();
+  }
+
+  append(text) {
+    this.length += count(text);
+    this.#text += text;
+    this.#show();
+  }
+
+  // What was open up to the code point `upto` is now `html`.
+  finish(html, upto) {
+    if (upto <= this.#start) return this.#done; // sent again after an interruption
+    this.#done.insertAdjacentHTML("beforeend", html); // sanitised by the server
+    this.#text = dropFirst(this.#text, upto - this.#start);
+    this.#start = upto;
+    this.#show();
+    return this.#done;
+  }
+
+  // At most once a frame, however fast the text comes.
+  #show() {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    requestAnimationFrame(() => {
+      this.#isPlanned = false;
+      const shown = showOpenBlock(this.#open, this.#text);
+      if (shown !== this.#open) this.#open.replaceWith(shown);
+      this.#open = shown;
+    });
+  }
+}
+
+export class Reply {
+  after = null; // everything up to this offset is shown
+  #offset = null; // of the last frame; more frames of that offset may come
+  #article;
+  #draft = new Draft();
+  #stale = null; // the draft of an attempt that broke off, shown until the new one is as long
+
+  constructor(article) {
+    this.#article = article;
+    this.#answer.replaceChildren(this.#draft.root);
+  }
+
+  get id() {
+    return this.#article.dataset.reply;
+  }
+
+  get #answer() {
+    return this.#article.querySelector(".answer");
+  }
+
+  setState(state) {
+    this.#article.dataset.state = state;
+  }
+
+  decided(html) {
+    this.#article.querySelector(".decision").innerHTML = html; // our own template
+    if (this.#article.dataset.state === "routing") this.setState("waiting");
+  }
+
+  started({ offset, attempt }) {
+    if (offset === this.#offset) return; // sent again after an interruption
+    this.#note(offset);
+    this.setState(attempt > 1 ? "retrying" : "writing");
+    if (this.#draft.length === 0) return;
+    this.#stale?.root.remove();
+    this.#stale = this.#draft;
+    this.#stale.root.classList.add("stale");
+    this.#draft = new Draft();
+  }
+
+  snapshot({ offset, attempt, html, tail, length }) {
+    this.after = this.#offset = offset;
+    this.setState(attempt > 1 ? "retrying" : "writing");
+    this.#stale = null;
+    this.#draft = new Draft();
+    this.#draft.set(html, tail, length);
+    this.#answer.replaceChildren(this.#draft.root);
+    return this.#answer;
+  }
+
+  // What became of a delta: "shown", "known" (it is sent again after an interruption), or "gap" before it.
+  delta({ offset, at, text }) {
+    if (at > this.#draft.length) return "gap";
+    this.#note(offset);
+    if (at < this.#draft.length) return "known";
+    this.#draft.append(text);
+    this.#overtake();
+    return "shown";
+  }
+
+  block({ offset, html, upto }) {
+    this.#note(offset);
+    return this.#draft.finish(html, upto);
+  }
+
+  #note(offset) {
+    if (offset === this.#offset) return;
+    this.after = this.#offset;
+    this.#offset = offset;
+  }
+
+  #overtake() {
+    if (!this.#stale || this.#draft.length < this.#stale.length) return;
+    this.#answer.replaceChildren(this.#draft.root);
+    this.#stale = null;
+    this.setState("writing");
+  }
+}

@@ -1,0 +1,146 @@
+// What the server says, and what the page does about it: the one switch over the types of frames.
+import { Reply } from "./reply.js";
+
+export class Stream {
+  #page;
+  #replies = new Map(); // by id, those that are still being written
+  #begun = null; // the conversation that this tab has begun and does not show yet
+  #early = []; // news that may be of that conversation, if they came before its id
+
+  // `page` has socket, thread, composer, sidebar, scroll, announcer and decorate(element).
+  constructor(page) {
+    this.#page = page;
+  }
+
+  get isWriting() {
+    return this.#replies.size > 0;
+  }
+
+  get newest() {
+    return [...this.#replies.keys()].at(-1) ?? null;
+  }
+
+  receive(frame) {
+    const { socket, thread, composer, sidebar, scroll, announcer } = this.#page;
+    const reply = this.#replies.get(frame.reply);
+    switch (frame.type) {
+      case "accepted":
+        if (!composer.accepted(frame.client_id)) break;
+        scroll.follow();
+        if (!thread.conversation) this.#begin(frame.conversation);
+        break;
+      case "turn":
+        sidebar.remember(frame);
+        this.#add(frame);
+        break;
+      case "decided":
+        reply?.decided(frame.html);
+        break;
+      case "started":
+      case "reset":
+        reply?.started(frame);
+        announcer.restart(frame.reply);
+        break;
+      case "snapshot":
+        if (reply) this.#catchUp(reply, frame);
+        break;
+      case "delta":
+        if (reply) this.#delta(reply, frame);
+        break;
+      case "block":
+        if (reply) this.#page.decorate(reply.block(frame));
+        break;
+      case "finished":
+        if (reply) this.#finish(frame);
+        break;
+      case "error":
+        composer.refuse(frame);
+        break;
+      case "signed_out":
+        socket.end();
+        break;
+      case "pong":
+        break;
+    }
+    scroll.keep();
+  }
+
+  // Watch every answer on the page that is not finished, from where it was left.
+  attachAll() {
+    for (const reply of this.#replies.values()) this.#attach(reply, reply.after);
+    this.#watchNew();
+  }
+
+  // After an interruption: fetch what happened meanwhile, then go on.
+  async resume() {
+    await this.refresh();
+    this.attachAll();
+  }
+
+  // Fetch what is new as a page, which works without a socket.
+  async refresh() {
+    await this.#page.thread.catchUp().catch(() => {}); // the next interruption tries again
+    this.#forgetGone();
+    this.#page.decorate(document);
+  }
+
+  #delta(reply, frame) {
+    const outcome = reply.delta(frame);
+    if (outcome === "gap") this.#attach(reply, null);
+    if (outcome === "shown") this.#page.announcer.hear(reply.id, frame.text);
+  }
+
+  #catchUp(reply, frame) {
+    const answer = reply.snapshot(frame);
+    this.#page.announcer.catchUp(reply.id, answer.textContent + frame.tail);
+    this.#page.decorate(answer);
+  }
+
+  #attach(reply, after) {
+    this.#page.socket.send({ type: "attach", reply: reply.id, ...(after && { after }) });
+  }
+
+  #watchNew() {
+    for (const article of this.#page.thread.openReplies) {
+      const id = article.dataset.reply;
+      if (this.#replies.has(id)) continue;
+      this.#replies.set(id, new Reply(article));
+      this.#attach(this.#replies.get(id), null);
+    }
+    this.#forgetGone();
+  }
+
+  // Answers that another one has replaced, or that were fetched when they were finished.
+  #forgetGone() {
+    for (const id of this.#replies.keys()) {
+      if (!("open" in (this.#page.thread.find(id)?.dataset ?? {}))) this.#replies.delete(id);
+    }
+    this.#page.composer.showStop(this.isWriting);
+  }
+
+  #begin(conversation) {
+    this.#begun = conversation;
+    for (const frame of this.#early.splice(0)) this.#add(frame);
+  }
+
+  #add(frame) {
+    const { thread, sidebar, composer } = this.#page;
+    if (!thread.conversation && frame.conversation === this.#begun) thread.become(frame);
+    if (frame.conversation === thread.conversation) {
+      thread.add(frame);
+      sidebar.markCurrent(frame.conversation);
+      this.#watchNew();
+    } else if (!thread.conversation && composer.isSending) {
+      this.#early.push(frame);
+    }
+  }
+
+  #finish({ reply, html }) {
+    const { thread, announcer } = this.#page;
+    this.#replies.delete(reply);
+    const article = thread.finish(reply, html);
+    announcer.finish(reply, article);
+    this.#page.decorate(article);
+    this.#page.composer.showStop(this.isWriting);
+  }
+}

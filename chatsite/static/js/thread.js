@@ -1,0 +1,82 @@
+// The messages of the conversation that the page shows.
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html; // rendered by the server's one partial
+  return template.content;
+}
+
+export class Thread {
+  #thread = document.getElementById("thread");
+  #messages = document.getElementById("messages");
+
+  get conversation() {
+    return this.#thread.dataset.conversation || null;
+  }
+
+  get user() {
+    return this.#thread.dataset.user;
+  }
+
+  get openReplies() {
+    return [...this.#messages.querySelectorAll("[data-open]")];
+  }
+
+  // The page was empty; now it shows this conversation.
+  become({ conversation, url, title }) {
+    this.#thread.dataset.conversation = conversation;
+    history.pushState(null, "", url);
+    const heading = document.getElementById("title");
+    heading.textContent = title;
+    heading.classList.remove("unseen");
+    document.title = `${title} - Switchyard`;
+    const menu = document.getElementById("menu");
+    for (const form of menu.querySelectorAll("form")) form.action = url + form.dataset.actionPath;
+    document.getElementById("new-title").value = title;
+    menu.hidden = false;
+  }
+
+  find(reply) {
+    return document.getElementById(`m-${reply}`);
+  }
+
+  // Add what `html` has and the page has not. An alternative takes the place of what it `replaces` and all after it.
+  add({ html, reply, replaces }) {
+    if (this.find(reply)) return;
+    const replaced = replaces && this.find(replaces);
+    while (replaced && this.#messages.lastElementChild !== replaced) this.#messages.lastElementChild.remove();
+    replaced?.remove();
+    for (const article of parse(html).querySelectorAll(".message")) {
+      if (!document.getElementById(article.id)) this.#messages.append(article);
+    }
+  }
+
+  // Show the finished answer. What was unfolded stays unfolded.
+  finish(reply, html) {
+    const before = this.find(reply);
+    const after = parse(html).querySelector(".message");
+    const why = after.querySelector(".why");
+    if (why) why.open = before.querySelector(".why")?.open ?? false;
+    const hadFocus = before.contains(document.activeElement);
+    before.replaceWith(after);
+    if (hadFocus) why?.querySelector("summary").focus();
+    return after;
+  }
+
+  // Take over from a fresh copy of the page what is missing here, finished there, or gone.
+  async catchUp() {
+    if (!this.conversation) return;
+    const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+    if (!response.ok) return;
+    const fresh = parse(await response.text());
+    if (!fresh.getElementById("messages")) return;
+    for (const shown of this.#messages.querySelectorAll(":scope > .message:not([data-open])")) {
+      if (!fresh.getElementById(shown.id)) shown.remove();
+    }
+    for (const article of fresh.querySelectorAll("#messages > .message")) {
+      const shown = document.getElementById(article.id);
+      if (!shown) this.#messages.append(article);
+      else if ("open" in shown.dataset && !("open" in article.dataset)) shown.replaceWith(article);
+    }
+  }
+}

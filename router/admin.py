@@ -1,0 +1,219 @@
+"""Routes with all that belongs to them, and the revisions that were published, in the admin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from router import publishing
+from router.forms import ModelsInOrder, RouteForm
+from router.models import Example, Revision, Route, RouteModel, Rule
+from workers.models import Role
+
+
+class RoutePart(TabularInline):
+    """Whoever may change a route may change what belongs to it."""
+
+    extra = 0
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("router.view_route") or request.user.has_perm("router.change_route")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("router.change_route" if obj else "router.add_route")
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+class RouteModelInline(RoutePart):
+    model = RouteModel
+    formset = ModelsInOrder
+    fields = ("model", "position")
+    ordering_field = "position"
+    verbose_name = "model"
+    verbose_name_plural = "Models, in the order in which they are tried"
+
+
+class RuleInline(RoutePart):
+    model = Rule
+    fields = ("kind", "value", "position")
+    verbose_name_plural = "Rules: what matches goes here, whatever the classifier says"
+
+
+class ExampleInline(RoutePart):
+    model = Example
+    fields = ("text",)
+    per_page = 50
+    verbose_name_plural = "Example messages"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "text":
+            field.widget.attrs["rows"] = 1
+        return field
+
+
+@admin.register(Route)
+class RouteAdmin(ModelAdmin):
+    """Each save of a route, with all its parts, is one published revision; what cannot be published is not saved."""
+
+    form = RouteForm
+    inlines = (RouteModelInline, RuleInline, ExampleInline)
+    list_display = ("title", "command", "role", "default", "is_enabled", "threshold", "models", "rules", "examples")
+    list_filter = ("role", "is_enabled")
+    search_fields = ("name", "title", "description")
+    fieldsets = (
+        (None, {"fields": ("title", "name", "description", "role", "is_enabled", "becomes_default", "position")}),
+        ("How it is recognised", {"fields": ("threshold", "new_examples")}),
+        ("How it answers", {"fields": ("labels", "prompt_template", "options")}),
+    )
+    conditional_fields = {"labels": f"role == '{Role.CLASSIFY}'"}
+
+    # --- The list -----------------------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
+        routes = super().get_queryset(request).prefetch_related("route_models__model")
+        return routes.annotate(rule_count=Count("rules", distinct=True), example_count=Count("examples", distinct=True))
+
+    @display(description="Command")
+    def command(self, route: Route) -> str:
+        return f"/{route.name}"
+
+    @display(description="Default", label="success", empty_value="")
+    def default(self, route: Route) -> str | None:
+        return "default" if route.is_default else None
+
+    @display(description="Models", empty_value="none")
+    def models(self, route: Route) -> str | None:
+        return ", ".join(str(link.model) for link in route.route_models.all()) or None
+
+    @display(description="Rules")
+    def rules(self, route: Any) -> int:
+        return int(route.rule_count)
+
+    @display(description="Examples")
+    def examples(self, route: Any) -> int:
+        return int(route.example_count)
+
+    # --- Saving is publishing -----------------------------------------------------------------------------------
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            with transaction.atomic():
+                return super().changeform_view(request, object_id, form_url, extra_context)
+        except ValidationError as refusal:  # undone; show the form again as it was sent, with the reason
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.refusal = getattr(request, "refusal", None)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Route, form: RouteForm, change: bool) -> None:
+        if form.cleaned_data["becomes_default"] and not obj.is_default:
+            Route.objects.filter(is_default=True).update(is_default=False)
+            obj.is_default = True
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        route: Route = form.instance
+        for text in form.cleaned_data["new_examples"]:
+            route.examples.get_or_create(text=text)
+        changes = self.construct_change_message(request, form, formsets, not change)
+        if not changes:
+            return
+        publishing.check_recognisable(route)
+        self._publish(request, f"{route}: {LogEntry(change_message=json.dumps(changes)).get_change_message()}")
+        if advice := publishing.advice(route):
+            messages.warning(request, advice)
+
+    def delete_model(self, request: HttpRequest, obj: Route) -> None:
+        self._delete(request, [obj], lambda: super(RouteAdmin, self).delete_model(request, obj))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Route]) -> None:
+        self._delete(request, list(queryset), lambda: super(RouteAdmin, self).delete_queryset(request, queryset))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        return self._or_back_to_the_list(
+            request, lambda: super(RouteAdmin, self).delete_view(request, object_id, extra_context)
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return self._or_back_to_the_list(
+            request, lambda: super(RouteAdmin, self).changelist_view(request, extra_context)
+        )
+
+    def _delete(self, request: HttpRequest, routes: list[Route], delete: Callable[[], None]) -> None:
+        for route in routes:
+            if route.is_default:
+                raise ValidationError(f"{route} is the default route. Make another route the default first.")
+        delete()
+        self._publish(request, f"Deleted {', '.join(map(str, routes))}.")
+
+    def _publish(self, request: HttpRequest, note: str) -> None:
+        revision = publishing.publish_change(request.user, note)
+        messages.success(request, f"{revision} is live.")
+
+    def _or_back_to_the_list(self, request: HttpRequest, view: Callable[[], Any]) -> Any:
+        """What `view` gives; if what it did is refused, nothing of it stays but the reason."""
+        try:
+            with transaction.atomic():
+                return view()
+        except ValidationError as refusal:
+            for reason in refusal.messages:
+                messages.error(request, reason)
+            return redirect("admin:router_route_changelist")
+
+
+@admin.register(Revision)
+class RevisionAdmin(ModelAdmin):
+    """What was published, when and by whom; nobody can change it."""
+
+    list_display = ("number", "live", "note", "author", "created_at")
+    list_display_links = ("number", "note")
+    list_filter = ("author",)
+    search_fields = ("note",)
+    fields = ("number", "live", "note", "author", "created_at", "classifier", "routes")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
+        return super().get_queryset(request).select_related("author").defer("snapshot")
+
+    @display(description="Live", label="success", empty_value="")
+    def live(self, revision: Revision) -> str | None:
+        return "live" if revision.is_live else None
+
+    @display(description="Routes")
+    def routes(self, revision: Revision) -> SafeString:
+        content = json.dumps(revision.snapshot, indent=2, ensure_ascii=False)
+        return format_html('<pre class="overflow-x-auto">{}</pre>', content)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        return False

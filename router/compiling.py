@@ -1,0 +1,73 @@
+"""From a revision, as the database keeps it, to the policy that decisions are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from router.classifier import RoleClassifier
+from router.features import excerpt
+from router.policy import Anchor, Embed, Policy, RouteSpec, RuleSpec
+from router.strategies.rules import compile_rule
+
+
+def compile_policy(
+    snapshot: Mapping[str, Any], artefact: bytes, embed: Embed, *, revision: int = 0, known: Policy | None = None
+) -> Policy:
+    """The policy of a snapshot (see `router.revisions.snapshot`) with the classifier of an artefact.
+
+    Examples and descriptions are embedded here, once; vectors that the policy `known` has already are taken over.
+    Raises `ArtefactError` or `InvalidRuleError`.
+    """
+    routes = snapshot["routes"]
+    anchors = tuple(anchor for route in routes for anchor in _anchors(route))
+    return Policy(
+        revision=revision,
+        routes=tuple(map(_route, routes)),
+        rules=_rules(routes),
+        classifier=RoleClassifier.load(artefact),
+        anchors=anchors,
+        anchor_vectors=_vectors(anchors, embed, known),
+    )
+
+
+def _route(route: Mapping[str, Any]) -> RouteSpec:
+    return RouteSpec(
+        name=route["name"],
+        title=route["title"],
+        description=route["description"],
+        role=route["role"],
+        threshold=route["threshold"],
+        is_default=route["is_default"],
+        model_ids=tuple(route["models"]),
+        prompt_template=route["prompt_template"],
+        options=route["options"],
+        labels=route["labels"],
+    )
+
+
+def _rules(routes: Sequence[Mapping[str, Any]]) -> tuple[RuleSpec, ...]:
+    """The rules of all routes by their position; of equal ones, the earlier route's first."""
+    rules = [(rule, route["name"]) for route in routes for rule in route["rules"]]
+    rules.sort(key=lambda pair: pair[0]["position"])
+    return tuple(
+        RuleSpec(route, rule["kind"], rule["value"], compile_rule(rule["kind"], rule["value"])) for rule, route in rules
+    )
+
+
+def _anchors(route: Mapping[str, Any]) -> list[Anchor]:
+    examples = [Anchor(route["name"], text, is_example=True) for text in route["examples"]]
+    return [*examples, Anchor(route["name"], route["description"], is_example=False)]
+
+
+def _vectors(anchors: Sequence[Anchor], embed: Embed, known: Policy | None) -> npt.NDArray[np.float32]:
+    vectors = {}
+    if known:
+        vectors = {anchor.text: vector for anchor, vector in zip(known.anchors, known.anchor_vectors, strict=True)}
+    new = list(dict.fromkeys(anchor.text for anchor in anchors if anchor.text not in vectors))
+    if new:
+        vectors.update(zip(new, embed([excerpt(text) for text in new]), strict=True))
+    return np.array([vectors[anchor.text] for anchor in anchors], dtype=np.float32)

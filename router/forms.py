@@ -1,0 +1,140 @@
+"""The form of a route in the admin, with validation that explains itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
+
+from router.models import Example, Route
+from workers.forms import KNOWN_OPTIONS, OptionsField
+
+EXAMPLE_MARK = "- "
+
+
+class LabelsField(forms.CharField):
+    """Labels as lines: `name: description`, and below each label its example messages, each after a hyphen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminTextareaWidget(
+            attrs={"rows": 6, "placeholder": "billing: invoices and payments\n- I was charged twice\ntechnical: …"}
+        )
+        super().__init__(**{"widget": widget, "required": False, **kwargs})
+
+    def prepare_value(self, value: Any) -> str:
+        return value if isinstance(value, str) else "\n".join(map(_written, value or []))
+
+    def to_python(self, value: Any) -> Any:
+        labels: list[dict[str, Any]] = []
+        for number, line in enumerate((super().to_python(value) or "").splitlines(), start=1):
+            if line.strip().startswith(EXAMPLE_MARK.strip()):
+                if not labels:
+                    raise ValidationError(f"Line {number} is an example, but there is no label above it.")
+                labels[-1].setdefault("examples", []).append(line.strip()[1:].strip())
+            elif line.strip():
+                labels.append(_label(line, number))
+        return labels
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool((initial or []) != self.to_python(data))
+        except ValidationError:
+            return True
+
+
+def _label(line: str, number: int) -> dict[str, Any]:
+    name, _, description = (part.strip() for part in line.partition(":"))
+    if not name:
+        raise ValidationError(f"Line {number} has no name before the colon.")
+    return {"name": name, "description": description} if description else {"name": name}
+
+
+def _written(label: dict[str, Any]) -> str:
+    description = label.get("description", "")
+    examples = (f"{EXAMPLE_MARK}{' '.join(example.split())}" for example in label.get("examples", []))
+    return "\n".join([f"{label['name']}: {description}" if description else label["name"], *examples])
+
+
+class RouteForm(forms.ModelForm):
+    """A route; being the default moves from one route to another, so it is not a plain field of the row."""
+
+    labels = LabelsField(
+        help_text="Classify only: one label per line as “name: description”; a description helps a lot. Lines that "
+        "begin with a hyphen are example messages of the label above. Used when a message names no labels itself."
+    )
+    options = OptionsField(
+        help_text=f"Sampling as JSON; comes before the options of the model. There are {KNOWN_OPTIONS}."
+    )
+    becomes_default = forms.BooleanField(
+        label="Default route",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Answers whatever no other route takes. There is one at a time; this relieves the other.",
+    )
+    new_examples = forms.CharField(
+        label="More examples",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
+        help_text="Messages that belong on this route, one per line, the way people write them. Five to twenty do.",
+    )
+    refusal: ValidationError | None = None  # why an attempt to save this very form has been undone
+
+    class Meta:
+        model = Route
+        fields = [
+            "name",
+            "title",
+            "description",
+            "role",
+            "is_enabled",
+            "position",
+            "threshold",
+            "prompt_template",
+            "options",
+            "labels",
+        ]
+        help_texts = {
+            "name": "Whoever types /name before a message chooses this route.",
+            "position": "Lower numbers come first in lists.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.is_default and "becomes_default" in self.fields:
+            field = self.fields["becomes_default"]
+            field.initial, field.disabled = True, True
+            field.help_text = "This is the default route. To change that, make another route the default."
+
+    def clean_new_examples(self) -> list[str]:
+        """The lines that are not examples of this route yet."""
+        lines = dict.fromkeys(filter(None, map(str.strip, self.cleaned_data["new_examples"].splitlines())))
+        known = {example.text: example for example in Example.objects.filter(text__in=lines).select_related("route")}
+        taken = [example for example in known.values() if example.route_id != self.instance.pk]
+        if taken:
+            raise ValidationError(
+                [f"“{other.text}” is an example of the route {other.route}; it cannot teach both." for other in taken]
+            )
+        return [line for line in lines if line not in known]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("becomes_default") and not data.get("is_enabled"):
+            self.add_error("is_enabled", "The default route stays enabled. Make another route the default first.")
+        if self.refusal:
+            raise self.refusal
+        return data
+
+
+class ModelsInOrder(PaginationInlineFormSet):
+    """The models of a route: one that is added, and not given a place of its own, comes last."""
+
+    def clean(self) -> None:
+        super().clean()
+        taken = {form.instance.position for form in self.initial_forms}
+        for form in filter(lambda form: form.has_changed(), self.extra_forms):
+            if form.instance.position in taken:
+                form.instance.position = max(taken) + 1
+            taken.add(form.instance.position)

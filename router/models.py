@@ -1,0 +1,199 @@
+"""Routes as admins edit them, the revisions that processes run, and the decisions that were made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from workers.models import Model, Role
+
+route_name_validator = RegexValidator(
+    r"^[a-z][a-z0-9-]*$", "Use lower-case letters, digits and hyphens, starting with a letter; people type it as /name."
+)
+
+
+class Route(models.Model):
+    """A named kind of request, with what recognises it and the models that answer it."""
+
+    name = models.CharField(max_length=40, unique=True, validators=[route_name_validator])
+    title = models.CharField(max_length=60, help_text="What people see, for instance “Summary”.")
+    description = models.CharField(max_length=300, help_text="One sentence: what is asked for on this route.")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    threshold = models.FloatField(
+        default=0.5,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The classifier's score (0 to 1) below which the default route answers instead.",
+    )
+    prompt_template = models.TextField(
+        blank=True, help_text="The system text for a generative model. Empty: the role's own template."
+    )
+    options = models.JSONField(
+        default=dict, blank=True, help_text='Passed to the model, for instance {"temperature": 0.2}.'
+    )
+    labels = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Classify: the labels when a message names none, for instance "
+        '[{"name": "billing", "description": "invoices and payments", "examples": ["I was charged twice"]}].',
+    )
+    is_default = models.BooleanField("default route", default=False)
+    is_enabled = models.BooleanField("enabled", default=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [
+            models.UniqueConstraint(name="one_default_route", fields=["is_default"], condition=Q(is_default=True)),
+            models.CheckConstraint(name="default_route_is_enabled", condition=Q(is_default=False) | Q(is_enabled=True)),
+            models.CheckConstraint(name="threshold_is_a_share", condition=Q(threshold__gte=0, threshold__lte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        if not isinstance(self.options, dict):
+            raise ValidationError({"options": 'Options are a JSON object, for instance {"temperature": 0.2}.'})
+        _check_labels(self.labels)
+
+
+def _check_labels(labels: Any) -> None:
+    names = [label.get("name") for label in labels if isinstance(label, dict)] if isinstance(labels, list) else None
+    if names is None or len(names) != len(labels) or not all(isinstance(name, str) and name for name in names):
+        raise ValidationError({"labels": 'Labels are a list such as [{"name": "billing"}, {"name": "technical"}].'})
+    if len(names) == 1 or len(set(names)) != len(names):
+        raise ValidationError({"labels": "Name at least two labels, each once."})
+
+
+class RouteModel(models.Model):
+    """A model of a route, at its place in the order of preference."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="route_models")
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="route_models")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower numbers are tried first.")
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(name="a_model_once_per_route", fields=["route", "model"])]
+
+    def __str__(self) -> str:
+        return f"{self.route.name}: {self.model}"
+
+    def clean(self) -> None:
+        if self.model_id and self.route_id and self.route.role not in self.model.roles:
+            raise ValidationError({"model": f"{self.model} cannot {self.route.role}."})
+
+
+class Rule(models.Model):
+    """A condition that sends a message to a route, whatever the classifier says."""
+
+    class Kind(models.TextChoices):
+        PATTERN = "pattern", "The message matches a regular expression"
+        LONGER_THAN = "longer_than", "The message has more characters than"
+        SHORTER_THAN = "shorter_than", "The message has fewer characters than"
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="rules")
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PATTERN)
+    value = models.CharField(max_length=500, help_text="A regular expression (RE2 syntax) or a number.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower numbers are tried first, over all routes.")
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(name="a_rule_once_per_route", fields=["route", "kind", "value"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.value}"
+
+    def clean(self) -> None:
+        from router.strategies.rules import InvalidRuleError, compile_rule
+
+        try:
+            compile_rule(self.kind, self.value)
+        except InvalidRuleError as error:
+            raise ValidationError({"value": str(error)}) from error
+
+
+class Example(models.Model):
+    """A message that belongs on a route."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="examples")
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(name="an_example_once_per_route", fields=["route", "text"])]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+    def clean(self) -> None:
+        self.text = self.text.strip()
+        other = Example.objects.filter(text=self.text).exclude(pk=self.pk).exclude(route_id=self.route_id).first()
+        if other:
+            raise ValidationError({"text": f"The route {other.route} has this example already; it cannot teach both."})
+
+
+class Classifier(models.Model):
+    """A fitted classifier: the artefact that `manage.py fit_router` made."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True, editable=False)
+    content = models.BinaryField(editable=False, help_text="safetensors, at most 5 MB.")
+    metadata = models.JSONField(default=dict, help_text="Hash of the data, seed, versions, metrics.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class Revision(models.Model):
+    """An immutable snapshot of all routes with the classifier they run with. One is live."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    snapshot = models.JSONField(help_text="The routes, as `router.revisions.snapshot` writes them.")
+    classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="revisions")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    is_live = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(name="one_live_revision", fields=["is_live"], condition=Q(is_live=True))]
+
+    def __str__(self) -> str:
+        return f"Revision {self.number}"
+
+
+class Decision(models.Model):
+    """The route that was chosen for one message, with everything that the choice rested on."""
+
+    class Strategy(models.TextChoices):
+        EXPLICIT = "explicit", "your choice"
+        RULE = "rule", "a rule"
+        CLASSIFIER = "classifier", "the classifier"
+        DEFAULT = "default", "the default"
+
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="decisions")
+    route = models.CharField(max_length=40, help_text="The route's name in that revision.")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    strategy = models.CharField(max_length=12, choices=Strategy.choices)
+    score = models.FloatField(null=True, blank=True)
+    threshold = models.FloatField(null=True, blank=True)
+    scores = models.JSONField(default=dict, help_text="Score of every route by name, 0 to 1.")
+    evidence = models.JSONField(default=dict, help_text="The rule that matched, or the nearest example messages.")
+    duration_ms = models.FloatField()
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.route} by {self.strategy}"

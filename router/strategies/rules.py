@@ -1,0 +1,80 @@
+"""The second strategy: conditions that admins wrote down.
+
+Patterns run in RE2, whose time is linear in the text whatever the pattern (Cox 2010, "Regular Expression Matching
+in the Wild"), so no rule can stop the router. The admin imports this module to check what is typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import re2
+
+from router.policy import Choice, Policy, Request
+
+# A pattern sees this much of the beginning and of the end of a message: a long paste costs no more than that.
+READ_CHARACTERS = 10_000
+MAX_LENGTH = 10_000_000
+
+_OPTIONS = re2.Options()
+_OPTIONS.case_sensitive = False  # people type as they like; (?-i) in a pattern asks for exact letters
+_OPTIONS.log_errors = False
+_OPTIONS.max_mem = 1 << 20
+
+
+class InvalidRuleError(ValueError):
+    """A rule that cannot work. The text says why, to the admin who typed it."""
+
+
+def compile_rule(kind: str, value: str) -> Callable[[str], bool]:
+    """A function that tells whether a message meets the rule. Raises `InvalidRuleError`."""
+    match kind:
+        case "pattern":
+            return _pattern(value)
+        case "longer_than":
+            length = _length(value)
+            return lambda text: len(text) > length
+        case "shorter_than":
+            length = _length(value)
+            return lambda text: len(text) < length
+    raise InvalidRuleError(f"There is no kind of rule “{kind}”.")
+
+
+def choose(request: Request, policy: Policy) -> Choice | None:
+    """The route of the first rule that the message meets."""
+    for rule in policy.rules:
+        if rule.matches(request.text):
+            route = policy.route(rule.route)
+            evidence = {"rule": {"kind": rule.kind, "value": rule.value}}
+            return Choice(route.name, route.role, "rule", evidence=evidence)
+    return None
+
+
+def _pattern(value: str) -> Callable[[str], bool]:
+    if not value:
+        raise InvalidRuleError("An empty pattern would match every message.")
+    try:
+        compiled = re2.compile(value, options=_OPTIONS)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise InvalidRuleError(_explain(error)) from error
+    if compiled.search("") and compiled.search("Any words, 123. " * 100):
+        raise InvalidRuleError("This pattern matches every message, even an empty one.")
+    return lambda text: compiled.search(_readable(text)) is not None
+
+
+def _explain(error: Exception) -> str:
+    reason = error.args[0]
+    reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return f"This pattern cannot be read ({reason}). RE2 syntax has no look-around and no back-references."
+
+
+def _readable(text: str) -> str:
+    if len(text) > 2 * READ_CHARACTERS:
+        text = f"{text[:READ_CHARACTERS]}\n{text[-READ_CHARACTERS:]}"
+    return text.encode("utf-8", "replace").decode()  # lone surrogates, which JSON can carry, are no text
+
+
+def _length(value: str) -> int:
+    if value.isascii() and value.isdigit() and 0 < (length := int(value[:10])) <= MAX_LENGTH:
+        return length
+    raise InvalidRuleError(f"Give a whole number of characters between 1 and {MAX_LENGTH:,}.")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.backends.chat_chunks import AnswerReader
+from workers.errors import (
+    BackendUnavailableError,
+    ContextTooLongError,
+    RateLimitedError,
+    StreamCutError,
+    WorkerError,
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "delta", "content", "finish_reason", "usage", "error", "prompt_tokens"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def event(**chunk: object) -> bytes:
+    return b"data: " + orjson.dumps(chunk) + b"\n\n"
+
+
+def delta(**fields: object) -> bytes:
+    return event(choices=[{"index": 0, "delta": fields, "finish_reason": None}])
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.integers(1, 7))
+def test_any_text_survives_any_size_of_chunks(text: str, size: int) -> None:
+    stream = b"".join(delta(content=character) for character in text)
+    answer = AnswerReader("host")
+    assert "".join(answer.feed(stream[i : i + size]) for i in range(0, len(stream), size)) == text
+
+
+@settings(max_examples=50)
+@given(json_values)
+def test_no_json_breaks_more_than_the_answer(value: object) -> None:
+    answer = AnswerReader("host")
+    with suppress(WorkerError):
+        assert isinstance(answer.feed(b"data: " + orjson.dumps(value) + b"\n\n"), str)
+
+
+def test_the_usage_comes_with_or_without_choices() -> None:
+    for choices in ([], [{"delta": {}, "finish_reason": "stop"}]):
+        answer = AnswerReader("host")
+        answer.feed(event(choices=choices, usage={"prompt_tokens": 3, "completion_tokens": 4}))
+        assert (answer.prompt_tokens, answer.completion_tokens) == (3, 4)
+
+
+def test_thinking_is_progress_but_not_text() -> None:
+    answer = AnswerReader("host")
+    assert answer.feed(delta(reasoning_content="hm")) == ""
+    assert answer.is_progressing
+
+
+def test_an_empty_first_delta_is_no_progress() -> None:
+    answer = AnswerReader("host")
+    assert answer.feed(delta(role="assistant", content="")) == ""
+    assert not answer.is_progressing
+
+
+def test_nothing_after_the_end_marker_counts() -> None:
+    answer = AnswerReader("host")
+    assert answer.feed(delta(content="a") + b"data: [DONE]\n\n" + delta(content="b")) == "a"
+    assert answer.has_end_marker
+
+
+def test_the_first_finish_reason_counts() -> None:
+    answer = AnswerReader("host")
+    answer.feed(event(choices=[{"delta": {}, "finish_reason": "length"}]))
+    answer.feed(event(choices=[{"delta": {}, "finish_reason": "stop"}]))
+    assert answer.finish_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"message": "overloaded", "code": 503}, BackendUnavailableError),
+        ({"message": "slow down", "code": "429"}, RateLimitedError),
+        ({"message": "slow down", "type": "rate_limit_error"}, RateLimitedError),
+        ({"message": "the request exceeds the available context size", "code": 400}, ContextTooLongError),
+        ("something went wrong", BackendUnavailableError),
+    ],
+)
+def test_an_error_in_the_stream_is_an_error(error: object, expected: type[WorkerError]) -> None:
+    with pytest.raises(expected):
+        AnswerReader("host").feed(event(error=error))
+
+
+@pytest.mark.parametrize("garbage", [b"{", b"[1]", b'{"choices": {"0": 1}}', b"\xff", b"[" * 100_000])
+def test_garbage_is_an_error(garbage: bytes) -> None:
+    with pytest.raises(StreamCutError):
+        AnswerReader("host").feed(b"data: " + garbage + b"\n\n")

@@ -1,0 +1,110 @@
+"""Connections that break, and what the page makes of it: no gap, no repetition, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from chatsite.chat.models import Turn
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.steps import SECONDS, answer, ask, finish
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+
+
+class Line:
+    """The wire between page and server, to be cut at will."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_down = False
+        self._routes: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/", self._connected)
+
+    def _connected(self, route: WebSocketRoute) -> None:
+        if self.is_down:
+            route.close(code=1012)
+            return
+        self._routes.append(route)
+        route.connect_to_server()
+
+    def cut(self) -> None:
+        self.is_down = True
+        for route in self._routes:
+            route.close(code=1012)
+        self._routes.clear()
+
+    def mend(self) -> None:
+        self.is_down = False
+
+
+@pytest.fixture
+def line(open_page: Callable[..., Page], alice: Any) -> tuple[Page, Line]:
+    page = open_page(alice)
+    line = Line(page)
+    page.goto("/")
+    return page, line
+
+
+def test_an_answer_goes_on_where_it_was(line: tuple[Page, Line], connect: Connect, provider: FakeProvider) -> None:
+    page, wire = line
+    connect("gate3-tokens8")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1 t2", timeout=10 * SECONDS)
+    wire.cut()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=10 * SECONDS)
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    wire.mend()
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden(timeout=30 * SECONDS)
+    provider.release()
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+
+
+def test_what_was_finished_meanwhile_is_there_afterwards(line: tuple[Page, Line], connect: Connect) -> None:
+    page, wire = line
+    connect("tokens2")
+    finish(ask(page, "First"))
+    wire.cut()
+    other = page.context.new_page()
+    other.goto(page.url)
+    finish(ask(other, "Second"))
+    wire.mend()
+    expect(page.locator(".bubble")).to_have_text(["First", "Second"], timeout=30 * SECONDS)
+    expect(answer(page.locator(".reply").nth(1))).to_have_text("t0 t1")
+
+
+def test_a_message_that_is_sent_meanwhile_goes_out_once(line: tuple[Page, Line], connect: Connect) -> None:
+    page, wire = line
+    connect("tokens2")
+    finish(ask(page, "First"))
+    wire.cut()
+    page.get_by_label("Message", exact=True).fill("Second")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("goes out by itself")
+    wire.mend()
+    expect(answer(finish(page.locator(".reply").nth(1)))).to_have_text("t0 t1")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    assert Turn.objects.count() == 2
+
+
+def test_a_worker_that_dies_leaves_the_old_text_until_the_new_has_passed_it(
+    page: Page, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("cut3-gate3-tokens8", "gate5-tokens8")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_contain_text("t2", timeout=10 * SECONDS)
+    provider.release()
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+
+
+def test_without_sockets_one_still_gets_answers(open_page: Callable[..., Page], alice: Any, connect: Connect) -> None:
+    connect("tokens2")
+    page = open_page(alice)
+    page.route_web_socket("**/ws/", lambda route: route.close(code=1011))
+    page.goto("/")
+    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=10 * SECONDS)
+    expect(answer(finish(ask(page, "Hello")))).to_have_text("t0 t1")

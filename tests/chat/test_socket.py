@@ -1,0 +1,185 @@
+"""What a tab can say over its socket, and what it hears."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+
+from chatsite.asgi import application
+from chatsite.chat.models import Conversation, Message, Turn
+from tests.chat.sockets import headers, make_async, tab
+from tests.sessions import session_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def alice_session(alice: Any) -> str:
+    return session_of(alice)
+
+
+@pytest.fixture
+def bob_session(bob: Any) -> str:
+    return session_of(bob)
+
+
+async def test_a_message_is_accepted_and_shown(defaults: None, alice_session: str) -> None:
+    client_id = str(uuid.uuid4())
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", client_id=client_id, text="Hello there")
+        accepted = await alice_tab.until("accepted")
+        turn = await alice_tab.until("turn")
+    assert accepted["client_id"] == client_id
+    assert turn["reply"] == accepted["reply"]
+    assert "Hello there" in turn["html"]
+    assert await Turn.objects.filter(pk=turn["reply"], status="queued").aexists()
+
+
+async def test_sending_twice_sends_once(defaults: None, alice_session: str) -> None:
+    frame = {"type": "send", "client_id": str(uuid.uuid4()), "text": "Only once"}
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(**frame)
+        first = await alice_tab.until("accepted")
+        await alice_tab.send(**frame)
+        second = await alice_tab.until("accepted")
+    assert first["reply"] == second["reply"]
+    assert await Message.objects.filter(role="user").acount() == 1
+
+
+async def test_the_other_tab_of_the_same_person_hears_of_it(defaults: None, alice_session: str) -> None:
+    async with tab(alice_session) as phone, tab(alice_session) as desk:
+        await desk.send(type="ping")
+        await desk.until("pong")
+        await phone.send(type="send", client_id=str(uuid.uuid4()), text="From the phone")
+        mine = await phone.until("turn")
+        theirs = await desk.until("turn")
+    assert mine["reply"] == theirs["reply"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ({"type": "send", "text": ""}, "empty"),
+        ({"type": "send", "text": " \n\t "}, "empty"),
+        ({"type": "send", "text": "\x00\x07"}, "empty"),
+        ({"type": "send", "text": "x", "client_id": "not a uuid"}, "bad_frame"),
+        ({"type": "send", "text": ["x"]}, "bad_frame"),
+        ({"type": "send", "text": "x", "route": "no-such-route"}, "unknown_route"),
+        ({"type": "send", "text": "/nonsense do it"}, "unknown_route"),
+        ({"type": "send", "text": "x", "conversation": "nonsense"}, "not_found"),
+        ({"type": "attach", "reply": str(uuid.uuid4())}, "not_found"),
+        ({"type": "attach", "reply": None}, "not_found"),
+        ({"type": "stop", "reply": 7}, "not_found"),
+        ({"type": "dance"}, "unknown_event"),
+        ({}, "unknown_event"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_in_words(
+    defaults: None, alice_session: str, frame: dict[str, Any], code: str
+) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(**frame)
+        error = await alice_tab.until("error")
+        await alice_tab.send(type="ping")
+        await alice_tab.until("pong")
+    assert error["code"] == code
+    assert error["text"]
+    assert not await Message.objects.aexists()
+
+
+async def test_a_paste_over_the_limit_is_refused_before_anything_is_saved(defaults: None, alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="x" * 10_000_000)
+        error = await alice_tab.until("error")
+    assert error["code"] == "too_long"
+    assert error["client_id"]
+    assert not await Conversation.objects.aexists()
+
+
+@pytest.mark.parametrize("raw", [" ", "{", "[]", "7", "null", "[" * 200_000, '{"type": NaN}', "9" * 200_000])
+async def test_what_is_no_json_object_is_refused(alice_session: str, raw: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.socket.send_to(text_data=raw)
+        assert (await alice_tab.until("error"))["code"] == "bad_frame"
+
+
+async def test_binary_data_is_refused(alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.socket.send_to(bytes_data=b"\xff\xfe{}")
+        assert (await alice_tab.until("error"))["code"] == "bad_frame"
+
+
+async def test_hidden_and_control_characters_are_left_out(defaults: None, alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="a\x00b\U000e0041c\x7fd\r\ne")
+        await alice_tab.until("accepted")
+    assert (await Message.objects.aget(role="user")).text == "abcd\ne"
+
+
+async def test_another_persons_things_do_not_exist(defaults: None, alice_session: str, bob_session: str) -> None:
+    async with tab(alice_session) as alice_tab, tab(bob_session) as bob_tab:
+        await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Mine")
+        turn = await alice_tab.until("turn")
+        for frame in (
+            {"type": "send", "text": "Into yours", "conversation": turn["conversation"]},
+            {"type": "attach", "reply": turn["reply"]},
+            {"type": "attach", "reply": turn["reply"], "after": "1-1"},
+            {"type": "stop", "reply": turn["reply"]},
+            {"type": "again", "reply": turn["reply"]},
+        ):
+            await bob_tab.send(**frame)
+            assert (await bob_tab.until("error", "turn", "snapshot", "accepted"))["code"] == "not_found", frame
+    assert await Message.objects.filter(role="user").acount() == 1
+    assert await Turn.objects.filter(cancel_requested_at=None).acount() == 1
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"],
+)
+async def test_a_foreign_origin_gets_no_socket(alice_session: str, origin: str) -> None:
+    socket = WebsocketCommunicator(application, "/ws/", headers(alice_session, origin))
+    connected, _ = await socket.connect()
+    assert not connected
+
+
+async def test_no_origin_gets_no_socket(alice_session: str) -> None:
+    socket = WebsocketCommunicator(application, "/ws/", headers(alice_session)[:1])
+    connected, _ = await socket.connect()
+    assert not connected
+
+
+async def test_a_socket_without_a_session_is_closed() -> None:
+    socket = WebsocketCommunicator(application, "/ws/", headers("nobody"))
+    await socket.connect()
+    assert (await socket.receive_output())["code"] == 4401
+
+
+async def test_signing_out_closes_the_tabs_of_that_session(alice: Any, alice_session: str) -> None:
+    from django.test import AsyncClient
+
+    browser = AsyncClient()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = alice_session
+    other_session = await make_async(session_of)(alice)
+    async with tab(alice_session) as here, tab(other_session) as elsewhere:
+        for each in (here, elsewhere):
+            await each.send(type="ping")
+            await each.until("pong")
+        await browser.post("/sign-out/")
+        assert (await here.socket.receive_output(timeout=10))["code"] == 4401
+        await elsewhere.send(type="ping")
+        await elsewhere.until("pong")
+
+
+async def test_stopping_what_waits_ends_it_at_once(defaults: None, alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Never mind")
+        turn = await alice_tab.until("turn")
+        await alice_tab.send(type="attach", reply=turn["reply"])
+        await alice_tab.send(type="stop", reply=turn["reply"])
+        finished = await alice_tab.until("finished")
+    assert finished["status"] == "cancelled"

@@ -1,0 +1,14 @@
+"""The web tier holds sockets; it has no models in memory."""
+
+import subprocess
+import sys
+
+from tests.processes import ROOT, environment
+
+MODELS = ("torch", "transformers", "openai", "sklearn", "numpy")
+
+
+def test_the_site_imports_no_model_library() -> None:
+    program = f"import sys, chatsite.asgi; print([name for name in {MODELS!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert run.stdout.strip().splitlines()[-1] == "[]", run.stderr

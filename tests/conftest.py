@@ -1,0 +1,111 @@
+"""What every test can ask for: three people, the default routes, real processes, a site to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from router.models import Route
+from router.revisions import publish
+from tests import processes
+from tests.backends.fake_provider import FakeProvider
+from tests.sessions import session_of
+from workers.connections import client
+from workers.models import Model, Provider
+
+
+@pytest.fixture(autouse=True)
+def _fresh_redis() -> None:
+    """Each test begins with an empty Redis, but for what living processes say of themselves."""
+    for key in client().scan_iter():
+        if not key.startswith((b"alive:", b"_kombu")):
+            client().delete(key)
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    return get_user_model().objects.create_user("alice", "alice@example.org", "the rain in Spain")
+
+
+@pytest.fixture
+def bob(db: None) -> Any:
+    return get_user_model().objects.create_user("bob", "bob@example.org", "the rain in Spain")
+
+
+@pytest.fixture
+def admin(db: None) -> Any:
+    return get_user_model().objects.create_superuser("ada", "ada@example.org", "the rain in Spain")
+
+
+@pytest.fixture
+def defaults(db: None) -> None:
+    """Providers, models, routes and the live revision, as a fresh installation has them."""
+    call_command("load_defaults", verbosity=0)
+
+
+@pytest.fixture(scope="module")  # so that modules which kill workers have no other ones around
+def _workers(django_db_setup: None, django_db_blocker: Any) -> Iterator[processes.Process]:
+    with django_db_blocker.unblock(), processes.worker("route", "local", "remote") as worker, processes.reaper():
+        yield worker
+
+
+@pytest.fixture
+def workers(transactional_db: None, defaults: None, _workers: processes.Process) -> processes.Process:
+    """A worker process of all queues and a reaper, over the test's committed rows."""
+    assert _workers.is_running(), _workers.log.read_text()
+    return _workers
+
+
+@dataclass
+class Site:
+    """The product in a browser's reach."""
+
+    url: str
+
+    def sign_in(self, page: Any, user: Any) -> None:
+        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user), "url": self.url}
+        page.context.add_cookies([cookie])
+
+
+@pytest.fixture(scope="session")
+def _web(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    with django_db_blocker.unblock(), processes.web(settings.PORT):
+        yield f"http://127.0.0.1:{settings.PORT}"
+
+
+@pytest.fixture
+def site(workers: processes.Process, _web: str) -> Site:
+    """The whole product: web server, workers, reaper, Redis."""
+    return Site(_web)
+
+
+@pytest.fixture
+def provider() -> Iterator[FakeProvider]:
+    """A server that speaks the real OpenAI protocol; the model's name says what it does."""
+    with FakeProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def connect(defaults: None, provider: FakeProvider) -> Callable[..., list[Model]]:
+    """Make models of the fake provider the ones that the generate route asks, in this order."""
+
+    def connect_models(*identifiers: str) -> list[Model]:
+        row, _ = Provider.objects.get_or_create(name="Fake", kind="openai", base_url=provider.base_url)
+        route = Route.objects.get(name="generate")
+        route.route_models.all().delete()
+        models = []
+        for position, identifier in enumerate(identifiers):
+            model, _ = Model.objects.get_or_create(provider=row, name=identifier, identifier=identifier)
+            route.route_models.create(model=model, position=position)
+            models.append(model)
+        publish(None, "the fake provider")
+        return models
+
+    return connect_models

@@ -1,0 +1,138 @@
+"""Claims are fenced by attempt; the reaper gives back what was lost and nothing else."""
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from workers import queues, reaper, running
+from workers.connections import client, stream_key
+from workers.leases import lease_key
+from workers.models import Completion, Model, Provider
+from workers.reaper import Reaper
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def completion() -> Completion:
+    provider = Provider.objects.create(name="p", kind="embedded")
+    model = Model.objects.create(provider=provider, name="m", identifier="minilm-extractive")
+    return Completion.objects.create(reply_id=uuid.uuid4(), role="summarise", model=model, prompt=[])
+
+
+def queued(completion: Completion) -> list[tuple[str, int]]:
+    return sorted(queues.waiting({completion.queue}))
+
+
+def scan_until(reaper_: Reaper, condition: Any, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the reaper did not act"
+        reaper_.scan()
+        time.sleep(0.05)
+
+
+def test_one_of_two_claims_wins(completion: Completion) -> None:
+    assert Completion.claim(completion.pk, 1) is not None
+    assert Completion.claim(completion.pk, 1) is None
+    assert Completion.claim(completion.pk, 2) is None
+
+
+def test_a_late_result_of_an_old_attempt_is_dropped(completion: Completion) -> None:
+    old = Completion.claim(completion.pk, 1)
+    assert old is not None
+    fresh = Completion.objects.get(pk=completion.pk)
+    assert fresh.retry()
+    assert not old.close("done", text="from the dead")
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt, completion.text) == ("queued", 2, "")
+
+
+def test_a_task_for_a_row_that_is_not_waiting_is_dropped(completion: Completion) -> None:
+    with running.claimed(Completion, str(completion.pk), 7) as held:
+        assert held is None
+
+
+def test_a_queued_row_that_is_in_no_queue_is_published_once(completion: Completion) -> None:
+    subject = Reaper()
+    scan_until(subject, lambda: queued(completion))
+    for _ in range(3):
+        subject.scan()
+    assert queued(completion) == [(str(completion.pk), 1)]
+
+
+def test_a_row_that_merely_waits_is_left_alone(completion: Completion) -> None:
+    completion.publish()
+    subject = Reaper()
+    subject.scan()
+    subject._first_seen = {key: since - 60 for key, since in subject._first_seen.items()}
+    subject.scan()
+    assert queued(completion) == [(str(completion.pk), 1)]
+
+
+def test_a_running_row_with_a_lease_is_left_alone(completion: Completion) -> None:
+    Completion.claim(completion.pk, 1)
+    client().set(lease_key(Completion, completion.pk), 1)
+    subject = Reaper()
+    for _ in range(5):
+        subject.scan()
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt) == ("running", 1)
+
+
+def test_a_running_row_without_a_lease_gets_a_new_attempt_that_goes_first(completion: Completion) -> None:
+    waiting = Completion.objects.create(reply_id=uuid.uuid4(), role="summarise", model=completion.model, prompt=[])
+    waiting.publish()
+    Completion.claim(completion.pk, 1)
+    subject = Reaper()
+    subject._notice_restart(0)
+    subject._patient_until = 0
+    subject.scan()
+    completion.refresh_from_db()
+    assert completion.attempt == 1, "one scan could be bad luck"
+    subject.scan()
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt) == ("queued", 2)
+    assert client().llen(completion.queue) == 1, "the list that is served first"
+    assert client().llen(f"{completion.queue}:5") == 1
+
+
+def test_after_a_restart_of_redis_the_reaper_waits_for_renewals(completion: Completion, monkeypatch: Any) -> None:
+    Completion.claim(completion.pk, 1)
+    monkeypatch.setattr(queues, "broker_run_id", lambda: ("just restarted", 0.0))
+    subject = Reaper()
+    for _ in range(5):
+        subject.scan()
+    completion.refresh_from_db()
+    assert completion.attempt == 1
+
+
+def test_a_row_out_of_attempts_is_quarantined_and_its_reader_told(completion: Completion) -> None:
+    Completion.objects.filter(pk=completion.pk).update(attempt=settings.MAX_ATTEMPTS)
+    claimed = Completion.claim(completion.pk, settings.MAX_ATTEMPTS)
+    assert claimed is not None
+    reaper.recover(claimed)
+    completion.refresh_from_db()
+    assert (completion.status, completion.error_code) == ("quarantined", "quarantined")
+    [(_, fields)] = client().xrange(stream_key(completion.reply_id))
+    assert fields[b"kind"] == b"failed"
+
+
+def test_only_one_reaper_is_on_duty() -> None:
+    first, second = Reaper(), Reaper()
+    assert first._is_on_duty()
+    assert not second._is_on_duty()
+    assert first._is_on_duty()
+
+
+@pytest.mark.parametrize(
+    "broken", [{"status": "done"}, {"finished_at": timezone.now()}, {"status": "running", "started_at": None}]
+)
+def test_the_database_refuses_contradictory_states(completion: Completion, broken: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Completion.objects.filter(pk=completion.pk).update(**broken)

@@ -1,0 +1,56 @@
+"""What a chat model is given of a conversation."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers import prompts
+from workers.errors import ContextTooLongError
+from workers.prompts.generate import estimated_tokens
+
+HISTORY = [
+    {"role": role, "content": f"{role} says {number} " + "word " * 60}
+    for number in range(20)
+    for role in ("user", "assistant")
+]
+
+
+def test_the_template_the_conversation_and_the_message_follow_each_other() -> None:
+    prompt = prompts.build("generate", "And now?", HISTORY[:2], template="Be brief.")
+    assert prompt.messages == [
+        {"role": "system", "content": "Be brief."},
+        *HISTORY[:2],
+        {"role": "user", "content": "And now?"},
+    ]
+    assert prompt.options == {}
+
+
+def test_without_a_template_the_default_is_used() -> None:
+    assert prompts.build("generate", "Hello").messages[0]["role"] == "system"
+
+
+@given(st.integers(300, 8000), st.integers(1, 4000))
+def test_the_oldest_messages_give_way(context_window: int, max_output_tokens: int) -> None:
+    prompt = prompts.build(
+        "generate", "And now?", HISTORY, context_window=context_window, max_output_tokens=max_output_tokens
+    )
+    kept = prompt.messages[1:-1]
+    assert kept == HISTORY[len(HISTORY) - len(kept) :]
+    assert not kept or kept[0]["role"] == "user"
+    assert sum(map(estimated_tokens, prompt.messages)) <= context_window - min(max_output_tokens, context_window // 2)
+
+
+def test_a_message_that_does_not_fit_by_itself_is_refused() -> None:
+    with pytest.raises(ContextTooLongError):
+        prompts.build("generate", "word " * 3000, context_window=2048)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["An ordinary English sentence with a few words.", "Ein gewöhnlicher deutscher Satz.", "这是一个普通的句子。"],
+)
+def test_tokens_are_rather_over_than_underestimated(text: str) -> None:
+    words = len(text.split()) if text.isascii() or " " in text else len(text)
+    assert estimated_tokens({"role": "user", "content": text}) >= words

@@ -1,0 +1,114 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from chatsite.accounts.models import SignInLink
+
+PASSWORD = "the rain in Spain"
+
+
+def signed_in(client: Client) -> str:
+    return get_user(client).get_username()
+
+
+def post(client: Client, password: str = PASSWORD, **more: str) -> Any:
+    return client.post(reverse("sign-in"), {"username": "alice", "password": password, **more})
+
+
+def test_a_password_signs_in(client: Client, alice: Any) -> None:
+    assert post(client)["Location"] == reverse("new-conversation")
+    assert signed_in(client) == "alice"
+
+
+def test_a_wrong_password_is_told_as_little_as_a_wrong_name(client: Client, alice: Any) -> None:
+    wrong = post(client, "nonsense")
+    unknown = client.post(reverse("sign-in"), {"username": "nobody", "password": PASSWORD})
+    for response in (wrong, unknown):
+        assert "That name and password do not go together." in response.content.decode()
+    assert signed_in(client) == ""
+
+
+def test_the_way_back_stays_on_this_site(client: Client, alice: Any) -> None:
+    assert post(client, next="/c/x/")["Location"] == "/c/x/"
+    client.logout()
+    assert post(client, next="//evil.example/")["Location"] == "/"
+
+
+def test_those_who_are_signed_in_need_not_do_it_again(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    assert client.get(reverse("sign-in"))["Location"] == "/"
+
+
+def test_signing_in_begins_a_new_session(client: Client, alice: Any) -> None:
+    client.get(reverse("sign-in"))
+    session = client.session
+    session["planted"] = True
+    session.save()
+    post(client)
+    assert client.session.session_key != session.session_key
+
+
+def test_signing_out_takes_a_form_not_a_link(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    assert client.get(reverse("sign-out")).status_code == 405
+    assert client.post(reverse("sign-out"))["Location"] == reverse("sign-in")
+    assert signed_in(client) == ""
+
+
+# --- one-time links -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def link(alice: Any) -> str:
+    return reverse("sign-in-by-link", args=[SignInLink.issue(alice)])
+
+
+def test_looking_at_a_link_does_not_use_it_up(client: Client, link: str) -> None:
+    for _ in range(3):
+        response = client.get(link)
+        assert "Sign in as alice" in response.content.decode()
+        assert "no-store" in response["Cache-Control"]
+    assert signed_in(client) == ""
+    assert client.post(link)["Location"] == "/"
+    assert signed_in(client) == "alice"
+
+
+def test_a_link_works_once(client: Client, link: str) -> None:
+    client.post(link)
+    client.logout()
+    for response in (client.get(link), client.post(link)):
+        assert response.status_code == 410
+        assert "does not work any more" in response.content.decode()
+    assert signed_in(client) == ""
+
+
+def test_an_old_link_does_not_work(client: Client, link: str) -> None:
+    SignInLink.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
+    assert client.post(link).status_code == 410
+
+
+@pytest.mark.parametrize("token", ["nonsense", "x" * 5000, "%00", "%F0%9F%98%80"])
+def test_a_link_that_was_never_issued_does_not_work(client: Client, db: None, token: str) -> None:
+    assert client.post(f"/sign-in/{token}/").status_code == 410
+
+
+def test_a_link_does_not_open_an_account_that_is_switched_off(client: Client, alice: Any, link: str) -> None:
+    alice.is_active = False
+    alice.save()
+    assert client.get(link).status_code == 410
+    assert client.post(link).status_code == 410
+    assert signed_in(client) == ""
+
+
+def test_the_database_does_not_hold_what_opens_a_link(alice: Any) -> None:
+    token = SignInLink.issue(alice)
+    assert token not in str(list(SignInLink.objects.values()))

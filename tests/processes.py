@@ -1,0 +1,120 @@
+"""Real processes for tests: workers, the reaper, the web server. Each is ended by its own process group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from workers.connections import client
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What child processes are told: the suite's database instead of the one people use."""
+    database = str(settings.DATABASES["default"]["NAME"])
+    return {**os.environ, "SQLITE_PATH": database, "DJANGO_SETTINGS_MODULE": "chatsite.settings", **more}
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30, what: str = "the condition") -> None:
+    """Return as soon as `condition` holds; fail after a generous time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.02)
+
+
+class Process:
+    """A child in a process group of its own, with its output in a file to look at when a test fails."""
+
+    def __init__(self, *command: str, **environ: str) -> None:
+        self.log = Path(settings.VAR_DIR) / f"{'-'.join(command)[-60:].replace('/', '_')}-{time.time_ns()}.log"
+        with self.log.open("wb") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=environment(**environ),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._popen.pid
+
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, as if the machine had died."""
+        self.send(signal.SIGKILL)
+        self._popen.wait(10)
+
+    def send(self, number: int) -> None:
+        if self.is_running():
+            os.killpg(self.pid, number)
+
+    def stop(self) -> None:
+        self.send(signal.SIGTERM)
+        try:
+            self._popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def worker(*queues: str, concurrency: int = 8, **environ: str) -> Iterator[Process]:
+    """A Celery worker process that serves `queues`; ready when it says that it is alive."""
+    names = ",".join(queues)
+    options = ["-Q", names, "--pool", "threads", "--concurrency", str(concurrency), "-n", f"{os.urandom(4).hex()}@test"]
+    process = Process(
+        "-m", "celery", "-A", "chatsite", "worker", *options, "--without-gossip", "--without-mingle", **environ
+    )
+    try:
+        wait_until(
+            lambda: not process.is_running() or client().keys(f"alive:{queues[0]}:*:{process.pid}"),
+            60,
+            f"the worker of {names}",
+        )
+        assert process.is_running(), process.log.read_text()
+        yield process
+    finally:
+        process.stop()
+
+
+@contextmanager
+def reaper(**environ: str) -> Iterator[Process]:
+    process = Process("manage.py", "reaper", **environ)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@contextmanager
+def web(port: int, **environ: str) -> Iterator[Process]:
+    """The web server on a port; ready when it answers."""
+    command = ["-m", "uvicorn", "chatsite.asgi:application", "--port", str(port), "--no-access-log"]
+    process = Process(*command, "--ws", "websockets-sansio", "--timeout-graceful-shutdown", "2", **environ)
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in/", timeout=2) as response:
+                return bool(response.status == 200)
+        except (OSError, urllib.error.URLError):
+            assert process.is_running(), process.log.read_text()
+            return False
+
+    try:
+        wait_until(answers, 60, "the web server")
+        yield process
+    finally:
+        process.stop()

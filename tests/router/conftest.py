@@ -1,0 +1,82 @@
+"""A small classifier, a small policy, and an encoder that needs no model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from router import training
+from router.compiling import compile_policy
+from router.policy import Policy
+from router.training_data import Sample
+
+MakePolicy = Callable[..., Policy]
+
+TEXTS = {
+    "summarise": ["summarise this article", "give me the gist", "tl;dr", "shorten this text", "sum it up in a line"],
+    "classify": ["is this spam or ham", "positive or negative?", "which category fits", "urgent or not", "label it"],
+    "generate": ["hello there", "write a poem about rain", "what is a comet", "translate it to French", "fix my code"],
+}
+
+
+def embed(texts: Sequence[str]) -> Any:
+    """Unit vectors of hashed words: texts that share words are near each other."""
+    vectors = np.zeros((len(texts), 64), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for word in text.lower().split() or [""]:
+            vectors[row, hashlib.sha256(word.encode("utf-8", "replace")).digest()[0] % 64] += 1
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def route(name: str, role: str = "", **changes: Any) -> dict[str, Any]:
+    """A route as a snapshot holds it."""
+    facts = {
+        "name": name,
+        "title": name.capitalize(),
+        "description": f"Messages for {name}.",
+        "role": role or name,
+        "threshold": 0.0,
+        "is_default": name == "generate",
+        "prompt_template": "",
+        "options": {},
+        "labels": [],
+        "models": [],
+        "rules": [],
+        "examples": [],
+    }
+    return {**facts, **changes}
+
+
+def rule(value: str, kind: str = "pattern", position: int = 0) -> dict[str, Any]:
+    return {"kind": kind, "value": value, "position": position}
+
+
+def small_samples() -> list[Sample]:
+    """Each message several times, in groups of their own, so that every fold has seen it and is certain."""
+    return [
+        Sample(text, role, f"{text} {copy}", "message")
+        for role, texts in TEXTS.items()
+        for text in texts
+        for copy in range(8)
+    ]
+
+
+@pytest.fixture(scope="session")
+def artefact() -> bytes:
+    """A classifier that knows a few messages by heart."""
+    return training.fit(small_samples(), seed=1)
+
+
+@pytest.fixture
+def policy(artefact: bytes) -> MakePolicy:
+    """Compile a policy of the given routes, or of one for each role."""
+
+    def make(*routes: dict[str, Any]) -> Policy:
+        default = (route("summarise"), route("classify"), route("generate"))
+        return compile_policy({"routes": routes or default}, artefact, embed, revision=1)
+
+    return make

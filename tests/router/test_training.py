@@ -1,0 +1,123 @@
+"""Fitting: the same messages give the same bytes, and only what may ship goes in."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from router import training, training_data
+from router.artefact import read_metadata
+from router.classifier import RoleClassifier
+from router.training_data import OWN_DATA, ROLES, Sample, data_hash, extra_samples, own_samples
+from tests.router.conftest import small_samples
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw little, so that a fit takes a moment."""
+    monkeypatch.setattr(training_data, "JOINED_PASSAGES", 20)
+    monkeypatch.setattr(training_data, "PATTERNS_ALONE", 20)
+
+
+def write_rows(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def dolly(number: int, role: str, category: str, **changes: Any) -> dict[str, Any]:
+    row = {"id": f"dolly-{number}", "text": f"text {number}", "role": role, "category": category}
+    return {**row, "source": "dolly", "clear": True, **changes}
+
+
+def test_the_same_messages_give_the_same_bytes(artefact: bytes) -> None:
+    assert training.fit(small_samples(), seed=1) == artefact
+
+
+def test_the_artefact_says_where_it_comes_from(artefact: bytes) -> None:
+    metadata = read_metadata(artefact)
+    assert metadata["roles"] == list(ROLES)
+    assert metadata["data_sha256"] == data_hash(small_samples())
+    assert metadata["seed"] == 1
+    assert {"versions", "metrics", "thresholds", "temperature", "features"} <= set(metadata)
+
+
+def test_what_was_fitted_is_recognised(artefact: bytes) -> None:
+    classifier = RoleClassifier.load(artefact)
+    for sample in small_samples():
+        probabilities = classifier.probabilities(sample.text)
+        assert max(probabilities, key=lambda role: probabilities[role]) == sample.role
+        assert sum(probabilities.values()) == pytest.approx(1)
+
+
+def test_the_same_seed_draws_the_same_messages(few: None) -> None:
+    assert data_hash(own_samples(1)) == data_hash(own_samples(1))
+    assert data_hash(own_samples(1)) != data_hash(own_samples(2))
+
+
+def test_every_passage_that_is_drawn_meets_an_instruction_of_every_role(few: None) -> None:
+    joined = [sample.role for sample in own_samples(1) if sample.source == "joined"]
+    assert joined == list(ROLES) * (len(joined) // 3)
+
+
+def test_the_messages_that_are_kept_to_measure_on_are_not_fitted_on(few: None) -> None:
+    rows = (OWN_DATA / "real_chat.jsonl").read_text(encoding="utf-8").splitlines()
+    measured = {json.loads(line)["text"] for line in rows if len(json.loads(line)["text"]) > 40}
+    assert measured
+    assert not measured & {sample.text for sample in own_samples(1)}
+
+
+def test_only_clear_rows_of_dolly_are_taken_from_other_files(tmp_path: Path) -> None:
+    path = write_rows(
+        tmp_path / "extra.jsonl",
+        dolly(1, "summarise", "summarization"),
+        dolly(2, "summarise", "summarization", clear=False),
+        dolly(3, "classify", "classification", source="p3:imdb"),
+        dolly(4, "generate", "open_qa"),
+        {"text": "no source", "role": "generate"},
+    )
+    assert [sample.text for sample in extra_samples(path, 1)] == ["text 4", "text 1"]
+
+
+def test_dollys_many_questions_are_drawn_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_data, "EXTRA_GENERATE_ROWS", 10)
+    rows = [dolly(n, "generate", "open_qa") for n in range(50)] + [dolly(n, "generate", "brain") for n in range(50, 60)]
+    found = extra_samples(write_rows(tmp_path / "extra.jsonl", *rows), 1)
+    assert len(found) == 10
+    assert sum(int(sample.text.split()[1]) < 50 for sample in found) == 5
+
+
+def test_a_role_that_is_frequent_in_a_source_weighs_no_more(few: None) -> None:
+    many = [Sample(f"hello {n}", "generate", str(n), "dolly") for n in range(30)]
+    one = [Sample("tl;dr", "summarise", "x", "dolly")]
+    weights = training._weights(many + one)
+    assert weights[:30].sum() == pytest.approx(weights[30])
+
+
+def test_the_command_fits_from_a_bare_clone(few: None, tmp_path: Path) -> None:
+    output, said = tmp_path / "classifier.safetensors", StringIO()
+    call_command("fit_router", output=output, stdout=said)
+    assert "Wrote" in said.getvalue()
+    classifier = RoleClassifier.load(output.read_bytes())
+    assert classifier.probabilities("summarise this article please")["summarise"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"text": "x", "role": "generate"}\nnonsense', "Row 2 of extra.jsonl is not JSON"),
+        (b'{"text": 5, "role": "generate"}', "Row 1 of extra.jsonl has no text in the field “text”"),
+        (b'{"text": "\xff"}', "Row 1 of extra.jsonl is not JSON in UTF-8"),
+        (b"[]", "Row 1 of extra.jsonl is not a JSON object"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "extra.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=reason):
+        call_command("fit_router", extra=[path], output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

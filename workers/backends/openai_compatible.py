@@ -1,0 +1,184 @@
+"""Models behind any server that speaks the OpenAI chat-completions protocol.
+
+The `openai` SDK makes the request; the bytes of the response are read by `workers.backends.chat_chunks`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+import openai
+from django.conf import settings
+
+from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
+from workers.backends.calls import Call, client
+from workers.backends.chat_chunks import AnswerReader
+from workers.backends.provider_errors import status_error
+from workers.backends.sampling import sampling
+from workers.errors import (
+    BackendUnavailableError,
+    ProviderRefusedError,
+    ProviderTimeoutError,
+    StreamCutError,
+    UnknownModelError,
+    WorkerError,
+)
+
+# A token comes in a chunk of 200 to 1,000 bytes; whoever sends more than this does not know when to stop.
+BYTES_PER_TOKEN = 4_000
+BYTES_BESIDES = 1_000_000  # headers and error messages
+LIST_BYTES = 8_000_000  # the longest list of models that is read
+USAGE_SECONDS = 1.0  # how long the usage and the end marker may take after the finish reason
+LAST_BYTES_SECONDS = 0.1  # and the end of the response after the end marker
+CHECK_TOKENS = 8
+NAMES_SHOWN = 10
+
+
+class OpenAICompatibleBackend(Backend):
+    """Runs `run.identifier` at `run.base_url`.
+
+    An answer is complete when its `finish_reason` has come. Cancelling shuts the socket that is being waited
+    for, and closing the generator closes the connection: either way the provider sees that nobody listens.
+    """
+
+    def __init__(self) -> None:
+        # What models have refused, so that the next request to them goes without it.
+        self._refused: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def stream(self, run: Run, cancellation: Cancellation) -> Deltas:
+        sdk = client(run.base_url, run.api_key)
+        call = _call(sdk, BYTES_BESIDES + BYTES_PER_TOKEN * run.max_output_tokens)
+        cancellation.on_set(call.hang_up)
+        try:
+            response = self._request(sdk, run, call)
+            try:
+                return (yield from _read(response, call, cancellation))
+            finally:
+                call.detach()
+                response.close()
+        except WorkerError:
+            if cancellation.is_set():
+                return Outcome()
+            raise
+
+    def check(self, run: Run) -> str:
+        """One sentence about the provider: what it offers and, if `run` names a model, that it answers."""
+        offer = _offer(_list_models(run))
+        if not run.identifier:
+            return f"The provider can be reached. {offer}"
+        try:
+            return f"{super().check(replace(run, max_output_tokens=CHECK_TOKENS))} {offer}"
+        except UnknownModelError as error:
+            raise UnknownModelError(f"{error} {offer}") from None
+
+    def _request(self, sdk: openai.OpenAI, run: Run, call: Call) -> httpx2.Response:
+        """Send the prompt; again without it if the server refuses something that can be left out."""
+        refused = self._refused[run.base_url, run.identifier]
+        while True:
+            try:
+                with call:
+                    return sdk.chat.completions.create(**_body(run, refused)).response
+            except openai.APIStatusError as error:
+                newly = _refused_parameters(error) - refused
+                if not newly:
+                    raise status_error(call.host, error, run.api_key) from None
+                refused |= newly
+            except (openai.APIConnectionError, httpx2.HTTPError):
+                raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
+
+
+def _call(sdk: openai.OpenAI, allowance: int) -> Call:
+    return Call(sdk.base_url.netloc.decode(), settings.FIRST_TOKEN_TIMEOUT_SECONDS, allowance)
+
+
+def _body(run: Run, refused: set[str]) -> dict[str, Any]:
+    body = {
+        "model": run.identifier,
+        "messages": run.prompt,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **sampling(run),
+    }
+    if "stream_options" in refused:
+        del body["stream_options"]
+    if "max_tokens" in refused:  # OpenAI's newer models know it by another name
+        body["max_completion_tokens"] = body.pop("max_tokens")
+    return body
+
+
+def _refused_parameters(error: openai.APIStatusError) -> set[str]:
+    """The parameters of ours that the server says it cannot take, of those that we can do without."""
+    if error.status_code not in (400, 422):
+        return set()
+    refused = set()
+    if "stream_options" in str(error.body):
+        refused.add("stream_options")
+    if "max_completion_tokens" in str(error.body):
+        refused.add("max_tokens")
+    return refused
+
+
+def _read(response: httpx2.Response, call: Call, cancellation: Cancellation) -> Deltas:
+    """Yield the text as it comes. What follows the finish reason may be late or missing; the answer stands."""
+    answer = AnswerReader(call.host)
+    try:
+        for received in response.iter_raw():
+            text = answer.feed(received)
+            if cancellation.is_set():
+                break
+            if text:
+                yield text
+            if answer.finish_reason:
+                call.detach()
+                call.expect_within(LAST_BYTES_SECONDS if answer.has_end_marker else USAGE_SECONDS)
+            elif answer.is_progressing:
+                call.expect_within(settings.BETWEEN_TOKENS_TIMEOUT_SECONDS)
+    except (ProviderTimeoutError, StreamCutError):
+        if not answer.finish_reason:
+            raise
+    except httpx2.HTTPError:
+        pass  # the connection broke; whether the answer was complete by then is decided below
+    if not cancellation.is_set():
+        _check_finish(answer.finish_reason, call.host)
+    return Outcome(
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        was_cut_short=answer.finish_reason == "length",
+    )
+
+
+def _check_finish(finish_reason: str, host: str) -> None:
+    if not finish_reason:
+        raise StreamCutError(f"{host} stopped in the middle of the answer.")
+    if finish_reason == "content_filter":
+        raise ProviderRefusedError(f"The content filter of {host} stopped the answer.")
+    if finish_reason in ("error", "abort"):
+        raise StreamCutError(f"{host} gave up in the middle of the answer.")
+
+
+def _list_models(run: Run) -> list[str]:
+    """The names that the provider lists; empty if it does not list any, which is no fault."""
+    sdk = client(run.base_url, run.api_key)
+    call = _call(sdk, LIST_BYTES)
+    try:
+        with call:
+            return sorted(str(model.id)[:80] for model in sdk.models.list().data)
+    except openai.APIStatusError as error:
+        if error.status_code in (401, 403):
+            raise status_error(call.host, error, run.api_key) from None
+        return []
+    except (openai.APIConnectionError, httpx2.HTTPError):
+        raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
+    except (openai.OpenAIError, AttributeError, TypeError, ValueError):
+        return []
+
+
+def _offer(names: list[str]) -> str:
+    if not names:
+        return "It does not list its models."
+    shown = ", ".join(names[:NAMES_SHOWN])
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return f"It offers {shown}{more}."

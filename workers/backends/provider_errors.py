@@ -1,0 +1,104 @@
+"""What a provider's refusal means: HTTP statuses and error objects to `workers.errors`.
+
+The texts are for admins. They carry at most the provider's own one-line message, never headers, bodies or keys.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import openai
+
+from workers.errors import (
+    BackendUnavailableError,
+    ContextTooLongError,
+    ProviderRefusedError,
+    ProviderTimeoutError,
+    RateLimitedError,
+    UnknownModelError,
+    WorkerError,
+)
+
+MAX_MESSAGE_CHARACTERS = 200
+_TOO_LONG = re.compile(
+    r"context.{0,20}(length|window|size)|(length|window|size) of the context|(prompt|input).{0,20}too long"
+    r"|too many (input )?tokens",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(
+    r"model.{0,200}(not found|not exist|unknown|not available)|(no such|unknown) model", re.IGNORECASE
+)
+_KEY = re.compile(r"(?:sk|key|hf|gsk|pk)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
+
+
+def status_error(host: str, error: openai.APIStatusError, api_key: str) -> WorkerError:
+    """The error that an HTTP status from `host` stands for."""
+    wait = retry_after(error.response.headers)
+    return _error(host, error.status_code, error.code or error.type or "", _message(error.body, api_key), wait)
+
+
+def reported_error(host: str, error: object) -> WorkerError:
+    """The error that `host` reports in the middle of a stream."""
+    details = error if isinstance(error, Mapping) else {"message": error}
+    code = str(details.get("code") or details.get("type") or "")
+    status = int(code) if re.fullmatch(r"[1-5]\d\d", code) else _STATUS_OF_CODE.get(code, 500)
+    return _error(host, status, code, _message(details, ""), 1.0)
+
+
+_STATUS_OF_CODE = {
+    "context_length_exceeded": 400,
+    "exceed_context_size_error": 400,
+    "content_filter": 400,
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+}
+
+
+def _error(host: str, status: int, code: str, message: str, retry_after_seconds: float) -> WorkerError:
+    said = f": {message}" if message else "."
+    if status == 401:  # without the message: it tends to repeat a part of the key
+        return ProviderRefusedError(f"{host} does not accept the key (401). Enter it again.")
+    if status == 404 or code == "model_not_found" or (status in (400, 422) and _NO_MODEL.search(message)):
+        return UnknownModelError(f"{host} does not know this model, or the base URL is a wrong one ({status}){said}")
+    if status == 413 or code.startswith(("context_length", "exceed_context")) or _TOO_LONG.search(message):
+        return ContextTooLongError(f"{host} cannot take a prompt this long ({status}){said}")
+    if status == 429 and code != "insufficient_quota":
+        return RateLimitedError(f"{host} asks for fewer requests (429){said}", retry_after_seconds)
+    if status in (408, 504):
+        return ProviderTimeoutError(f"{host} gave up waiting for its model ({status}){said}")
+    if status >= 500:
+        return BackendUnavailableError(f"{host} has a failure of its own ({status}){said}")
+    if status < 400:
+        return ProviderRefusedError(f"{host} redirects to another address ({status}). Enter the final one.")
+    return ProviderRefusedError(f"{host} refuses the request ({status}){said}")
+
+
+def _message(body: Any, api_key: str) -> str:
+    """The provider's message as one short line, without the key."""
+    found = (body.get("message") or body.get("detail")) if isinstance(body, Mapping) else None
+    if not isinstance(found, str):
+        return ""
+    line = " ".join(found[:4000].split())
+    line = "".join(character for character in line if character.isprintable())
+    if api_key:
+        line = line.replace(api_key, "[key]")
+    line = _KEY.sub("[key]", line)
+    return line if len(line) <= MAX_MESSAGE_CHARACTERS else line[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds to wait, from `Retry-After` as a number or a date (RFC 9110, 10.2.3); 1 if it says neither."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 1.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 1.0

@@ -1,0 +1,173 @@
+"""One attempt of a completion, from the claimed row to its final state."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from workers.backends import backend_for
+from workers.backends.base import Cancellation, Outcome, Run
+from workers.errors import ContextTooLongError, InputError, RateLimitedError, UnknownModelError, WorkerError
+from workers.events import Kind
+from workers.jobs import Job
+from workers.leases import Lease
+from workers.models import Completion, Model
+from workers.stream import StreamWriter
+
+logger = logging.getLogger(__name__)
+
+TRIES_PER_MODEL = 3
+PAUSE_SECONDS = 0.5  # before the second try of a model; doubled for the third
+LONGEST_PAUSE_SECONDS = 30.0  # a Retry-After beyond this sends us to the next model
+FLUSH_SECONDS = 30.0
+
+
+@dataclass
+class _Answer:
+    """What one try has brought so far."""
+
+    model: Model
+    pieces: list[str] = field(default_factory=list)
+    first_token_at: datetime | None = None
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+def run(completion: Completion, lease: Lease) -> None:
+    """Run the completion's model, or the next one of its route, and write the result."""
+    writer = StreamWriter(completion.reply_id, completion.attempt, lease.key, lease.cancellation)
+    if completion.cancel_requested_at:
+        lease.cancellation.set()
+    try:
+        answer = _answer(completion, writer, lease.cancellation)
+    except WorkerError as error:
+        logger.warning("completion %s failed: %s: %s", completion.pk, error.code, error)
+        if completion.close(Job.Status.FAILED, error_code=error.code, error_detail=str(error)[:2000]):
+            writer.event(Kind.FAILED, code=error.code)
+    else:
+        _finish(completion, answer, writer, lease.cancellation)
+    writer.flush(FLUSH_SECONDS)
+
+
+def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cancellation: Cancellation) -> None:
+    """Store the answer first, then tell the readers: the row is what they fetch."""
+    if cancellation.is_set() and cancellation.reason != "cancelled":
+        logger.info("completion %s attempt %d gave way: %s", completion.pk, completion.attempt, cancellation.reason)
+        return
+    status = Job.Status.CANCELLED if cancellation.is_set() else Job.Status.DONE
+    outcome, model = answer.outcome, answer.model
+    stored = completion.close(
+        status,
+        text=answer.text,
+        result=outcome.result,
+        answered_by=model,
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
+        cost=_cost(model, outcome),
+        first_token_at=answer.first_token_at,
+    )
+    if stored:
+        writer.event(Kind.CANCELLED if cancellation.is_set() else Kind.DONE, length=len(answer.text))
+
+
+def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:
+    """Try the route's models in order; the last one's error is the completion's."""
+    models = _models(completion)
+    writer.event(Kind.STARTED, attempt=completion.attempt, model=models[0].name)
+    for place, model in enumerate(models):
+        if place:
+            writer.event(Kind.RESET, model=model.name)
+        try:
+            return _try_model(model, completion, writer, cancellation)
+        except InputError:
+            raise
+        except WorkerError as error:
+            logger.warning("model %s did not answer %s: %s", model, completion.pk, error)
+            if model is models[-1]:
+                raise
+    raise AssertionError("unreachable: the last model returns or raises")
+
+
+def _models(completion: Completion) -> list[Model]:
+    wanted = [completion.model_id, *completion.fallbacks]
+    enabled = (
+        Model.objects.select_related("provider").filter(is_enabled=True, provider__is_enabled=True).in_bulk(wanted)
+    )
+    models = [enabled[pk] for pk in wanted if pk in enabled]
+    if not models:
+        raise UnknownModelError("The models of this route have been switched off or deleted since.")
+    return models
+
+
+def _try_model(model: Model, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:
+    """Run one model; errors that may pass are tried again from the beginning."""
+    for tried in range(1, TRIES_PER_MODEL + 1):
+        answer = _Answer(model)
+        try:
+            _stream(answer, completion, writer, cancellation)
+        except WorkerError as error:
+            pause = _pause(error, tried)
+            if cancellation.is_set():
+                return answer
+            if pause is None:
+                raise
+            logger.info("model %s: %s; trying again in %.1f s", model, error, pause)
+            if cancellation.wait(pause):
+                return answer
+            if answer.pieces:
+                writer.event(Kind.RESET, model=model.name)
+        else:
+            return answer
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _pause(error: WorkerError, tried: int) -> float | None:
+    """Seconds until the next try of the same model, or None if there is no point in one."""
+    if not error.is_retryable or tried == TRIES_PER_MODEL or isinstance(error, ContextTooLongError):
+        return None
+    if isinstance(error, RateLimitedError):
+        return error.retry_after_seconds if error.retry_after_seconds <= LONGEST_PAUSE_SECONDS else None
+    return PAUSE_SECONDS * tried
+
+
+def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> None:
+    deltas = backend_for(answer.model).stream(_run(answer.model, completion), cancellation)
+    try:
+        while not cancellation.is_set():
+            piece = next(deltas).replace("\0", "")  # PostgreSQL does not store it
+            if piece:
+                answer.first_token_at = answer.first_token_at or timezone.now()
+                answer.pieces.append(piece)
+                writer.delta(piece)
+    except StopIteration as end:
+        answer.outcome = end.value
+    finally:
+        deltas.close()
+
+
+def _run(model: Model, completion: Completion) -> Run:
+    provider = model.provider
+    return Run(
+        role=completion.role,
+        prompt=completion.prompt,
+        options={**model.options, **completion.options},
+        identifier=model.identifier,
+        revision=model.revision,
+        base_url=provider.base_url,
+        api_key=provider.api_key,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+    )
+
+
+def _cost(model: Model, outcome: Outcome) -> Decimal:
+    prompt = (outcome.prompt_tokens or 0) * model.prompt_price
+    completion = (outcome.completion_tokens or 0) * model.completion_price
+    return (prompt + completion) / 1_000_000

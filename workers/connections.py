@@ -1,0 +1,33 @@
+"""The process's connection to Redis, and the names of the keys kept there.
+
+reply:<id>              the stream of one reply (`workers.stream`)
+feed:<user>             what happened in one person's conversations (`chatsite.chat.feed`)
+lease:<kind>:<id>       held by the process that runs a job (`workers.leases`)
+cancel:<reply id>       a person has pressed stop
+alive:<queue>:<process> a worker serves this queue
+reaper                  held by the reaper that is on duty
+"""
+
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import redis
+from django.conf import settings
+
+
+@cache
+def client() -> Any:
+    """A thread-safe client whose commands fail within seconds when Redis is away; it returns bytes.
+
+    Untyped, because redis-py's annotations describe every protocol and decoding at once.
+    """
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+
+
+def stream_key(reply_id: UUID | str) -> str:
+    return f"reply:{reply_id}"
+
+
+def cancel_key(reply_id: UUID | str) -> str:
+    return f"cancel:{reply_id}"

@@ -1,0 +1,110 @@
+"""Work that is claimed exactly once: the abstract row behind a turn's decision and a completion.
+
+The database row is the truth and the outbox. Publishing to a queue is only the fast path; `workers.reaper`
+publishes again what got lost and gives a new attempt to what died. A task carries the row's id and attempt, and
+whoever claims that attempt first owns it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class Job(models.Model):
+    """A queued piece of work with a fence: every change names the attempt that it belongs to."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        QUARANTINED = "quarantined"
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    reply_id: uuid.UUID  # names the stream that people watch while this job runs
+
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
+    attempt = models.PositiveIntegerField(default=1)
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True, help_text="For admins; never shown to the person.")
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                name="%(app_label)s_%(class)s_finished_iff_closed",
+                condition=Q(status__in=["queued", "running"], finished_at=None)
+                | (~Q(status__in=["queued", "running"]) & ~Q(finished_at=None)),
+            ),
+            models.CheckConstraint(
+                name="%(app_label)s_%(class)s_running_has_started",
+                condition=~Q(status="running") | ~Q(started_at=None),
+            ),
+        ]
+        # The reaper asks once a second for the few open rows among the many closed ones.
+        indexes = [
+            models.Index(
+                name="%(app_label)s_%(class)s_open",
+                fields=["status", "queued_at"],
+                condition=Q(status__in=["queued", "running"]),
+            )
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue that this job waits in."""
+        raise NotImplementedError
+
+    def publish(self) -> None:
+        """Hand this attempt to its queue. Raises `kombu.exceptions.OperationalError` if the broker is away."""
+        raise NotImplementedError
+
+    def enqueue_on_commit(self) -> None:
+        """Publish when the surrounding transaction commits; a broker that is away is the reaper's business."""
+        transaction.on_commit(self.publish, robust=True)
+
+    @classmethod
+    def claim(cls, pk: Any, attempt: int) -> Self | None:
+        """The row, now running, if this attempt was still waiting; otherwise None, and the task is dropped."""
+        claimed = cls._default_manager.filter(pk=pk, attempt=attempt, status=cls.Status.QUEUED).update(
+            status=cls.Status.RUNNING, started_at=timezone.now()
+        )
+        return cls._default_manager.get(pk=pk) if claimed else None
+
+    def close(self, status: str, **fields: Any) -> bool:
+        """Write the final state, if this attempt is still the running one. False means that it is not."""
+        closed = self._fenced().update(status=status, finished_at=timezone.now(), **fields)
+        if closed:
+            self.refresh_from_db()
+        return bool(closed)
+
+    def retry(self) -> bool:
+        """Give up this attempt and queue the next one. False means that somebody else did already."""
+        retried = self._fenced().update(
+            status=self.Status.QUEUED, attempt=F("attempt") + 1, started_at=None, queued_at=timezone.now()
+        )
+        if retried:
+            self.refresh_from_db()
+        return bool(retried)
+
+    def note_error(self, detail: str) -> None:
+        """Keep what went wrong in this attempt, for admins."""
+        self._fenced().update(error_detail=detail[:2000])
+
+    def _fenced(self) -> models.QuerySet[Any]:
+        return type(self)._default_manager.filter(pk=self.pk, attempt=self.attempt, status=self.Status.RUNNING)

@@ -1,0 +1,114 @@
+"""Leases: how everyone knows that a running job has a living process behind it.
+
+One timer thread per process renews the leases of all its jobs, says that the process is alive, and looks whether
+somebody pressed stop. It does not depend on tokens: a provider that thinks for a minute is not taken for dead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from uuid import UUID
+
+import redis
+from django.conf import settings
+
+from workers.backends.base import Cancellation
+from workers.connections import cancel_key, client
+from workers.jobs import Job
+
+logger = logging.getLogger(__name__)
+
+
+def lease_key(job: type[Job] | Job, pk: object) -> str:
+    return f"lease:{job._meta.label_lower}:{pk}"
+
+
+class Lease:
+    """Held from before the claim until the job is closed; then it runs out by itself."""
+
+    def __init__(self, key: str, attempt: int, reply_id: UUID | None = None) -> None:
+        self.key = key
+        self.attempt = attempt
+        self.reply_id = reply_id
+        self.cancellation = Cancellation()
+
+    def __enter__(self) -> Lease:
+        _keeper().hold(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _keeper().drop(self)
+
+
+def announce(queues: Iterable[str]) -> None:
+    """Say from now on that this process serves `queues`."""
+    _keeper().announce(queues)
+
+
+class _Keeper(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="lease-keeper", daemon=True)
+        self._lease_ms = int(settings.LEASE_SECONDS * 1000)
+        self._interval = settings.LEASE_SECONDS / 4
+        self._leases: set[Lease] = set()
+        self._alive_keys: set[str] = set()
+        self._lock = threading.Lock()
+        self._pause = threading.Event()
+
+    def hold(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.add(lease)
+        client().set(lease.key, lease.attempt, px=self._lease_ms)
+
+    def drop(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.discard(lease)
+
+    def announce(self, queues: Iterable[str]) -> None:
+        process = f"{socket.gethostname()}:{os.getpid()}"
+        with self._lock:
+            self._alive_keys.update(f"alive:{queue}:{process}" for queue in queues)
+        self._pause.set()
+
+    def run(self) -> None:
+        while True:
+            try:
+                self._renew()
+            except redis.RedisError as error:
+                logger.warning("Leases could not be renewed: %s", error)
+            self._pause.wait(self._interval)
+            self._pause.clear()
+
+    def _renew(self) -> None:
+        with self._lock:
+            leases, alive_keys = list(self._leases), list(self._alive_keys)
+        watched = [lease for lease in leases if lease.reply_id]
+        with client().pipeline(transaction=False) as pipeline:
+            for lease in leases:
+                pipeline.set(lease.key, lease.attempt, px=self._lease_ms)
+            for key in alive_keys:
+                pipeline.set(key, 1, px=self._lease_ms)
+            if watched:
+                pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
+            replies = pipeline.execute()
+        if watched:
+            for lease, pressed in zip(watched, replies[-1], strict=True):
+                if pressed:
+                    lease.cancellation.set("cancelled")
+
+
+_lock = threading.Lock()
+_instance: _Keeper | None = None
+
+
+def _keeper() -> _Keeper:
+    global _instance
+    with _lock:
+        if _instance is None or not _instance.is_alive():
+            _instance = _Keeper()
+            _instance.start()
+        return _instance

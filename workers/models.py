@@ -1,0 +1,184 @@
+"""The catalogue (providers and their models) and the runs of a model (completions)."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from workers import addresses, secrets
+from workers.jobs import Job
+
+
+class Role(models.TextChoices):
+    """What a route asks of a model, and what a backend can do."""
+
+    SUMMARISE = "summarise", "Summarise"
+    CLASSIFY = "classify", "Classify"
+    GENERATE = "generate", "Generate"
+
+
+class Provider(models.Model):
+    """A place where models run: this machine, or a server that speaks the OpenAI protocol."""
+
+    class Kind(models.TextChoices):
+        EMBEDDED = "embedded", "Built in (MiniLM, always available)"
+        TRANSFORMERS = "transformers", "Transformers (a model run by our own workers)"
+        OPENAI = "openai", "OpenAI-compatible server"
+
+    name = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.OPENAI)
+    base_url = models.CharField(
+        "base URL",
+        max_length=500,
+        blank=True,
+        help_text="For OpenAI-compatible servers, with its /v1, for instance http://127.0.0.1:8080/v1.",
+    )
+    encrypted_key = models.TextField(blank=True, editable=False)
+    is_enabled = models.BooleanField("enabled", default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(name="openai_provider_has_base_url", condition=~Q(kind="openai") | ~Q(base_url=""))
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def api_key(self) -> str:
+        """The key in clear, or an empty string. Raises `secrets.UnreadableSecretError`."""
+        return secrets.decrypt(self.encrypted_key) if self.encrypted_key else ""
+
+    @api_key.setter
+    def api_key(self, value: str) -> None:
+        self.encrypted_key = secrets.encrypt(value) if value else ""
+
+    def clean(self) -> None:
+        if self.kind == self.Kind.OPENAI:
+            try:
+                addresses.check_url(self.base_url)
+            except addresses.ForbiddenAddressError as error:
+                raise ValidationError({"base_url": str(error)}) from error
+        elif self.base_url:
+            raise ValidationError({"base_url": "Only an OpenAI-compatible server has an address. Leave this empty."})
+
+
+class Model(models.Model):
+    """A model of the catalogue, which routes can name."""
+
+    class Queue(models.TextChoices):
+        LOCAL = "local", "local"
+        REMOTE = "remote", "remote"
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
+    name = models.CharField(max_length=120, unique=True, help_text="What people see under an answer.")
+    identifier = models.CharField(
+        max_length=300,
+        help_text="The name the provider knows it by: a model name, a Hugging Face repository or a local folder.",
+    )
+    revision = models.CharField(
+        max_length=80, blank=True, help_text="Hugging Face: pin a commit, so that the model never changes by itself."
+    )
+    context_window = models.PositiveIntegerField(default=4096, validators=[MinValueValidator(128)], help_text="Tokens.")
+    max_output_tokens = models.PositiveIntegerField(default=1024, validators=[MinValueValidator(1)])
+    licence = models.CharField(max_length=80, blank=True)
+    prompt_price = models.DecimalField(
+        max_digits=10, decimal_places=4, default=Decimal(0), help_text="Per million prompt tokens."
+    )
+    completion_price = models.DecimalField(
+        max_digits=10, decimal_places=4, default=Decimal(0), help_text="Per million completion tokens."
+    )
+    options = models.JSONField(
+        default=dict, blank=True, help_text='Sampling and the like, for instance {"temperature": 0.7}.'
+    )
+    is_enabled = models.BooleanField("enabled", default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_model_per_identifier_and_revision", fields=["provider", "identifier", "revision"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def queue(self) -> str:
+        """Remote models wait for the network, local ones for a processor: they have pools of their own."""
+        return self.Queue.REMOTE if self.provider.kind == Provider.Kind.OPENAI else self.Queue.LOCAL
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that this model can play."""
+        if self.provider.kind == Provider.Kind.EMBEDDED:
+            return frozenset({EMBEDDED_MODELS[self.identifier]}) if self.identifier in EMBEDDED_MODELS else frozenset()
+        return frozenset(Role.values)
+
+    def clean(self) -> None:
+        if self.provider_id and self.provider.kind == Provider.Kind.EMBEDDED and not self.roles:
+            names = ", ".join(sorted(EMBEDDED_MODELS))
+            raise ValidationError({"identifier": f"The built-in provider has these models: {names}."})
+        if not isinstance(self.options, dict):
+            raise ValidationError({"options": 'Options are a JSON object, for instance {"temperature": 0.7}.'})
+
+
+# What the embedded provider offers, by identifier, and the one role of each.
+EMBEDDED_MODELS: dict[str, str] = {
+    "minilm-extractive": Role.SUMMARISE,
+    "minilm-zero-shot": Role.CLASSIFY,
+}
+
+
+class Completion(Job):
+    """One run of a model on a prompt, made to be watched: its text arrives on the stream of `reply_id`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reply_id = models.UUIDField(db_index=True, help_text="The reply that this run writes; opaque to workers.")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    model = models.ForeignKey(Model, null=True, on_delete=models.SET_NULL, related_name="asked_completions")
+    fallbacks = models.JSONField(default=list, help_text="Ids of the models to try next, in order.")
+    answered_by = models.ForeignKey(
+        Model, null=True, blank=True, on_delete=models.SET_NULL, related_name="answered_completions"
+    )
+    prompt = models.JSONField(help_text="The full list of messages sent: [{role, content}].")
+    options = models.JSONField(default=dict, help_text="What the role needs: labels, wished length, sampling.")
+    text = models.TextField(blank=True)
+    result = models.JSONField(null=True, blank=True, help_text="The answer as data, where it has any: label scores.")
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    completion_tokens = models.PositiveIntegerField(null=True, blank=True)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))
+    first_token_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Job.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.id} ({self.status})"
+
+    @property
+    def queue(self) -> str:
+        return self.model.queue if self.model else Model.Queue.REMOTE
+
+    def publish(self) -> None:
+        from workers.tasks import complete
+
+        complete.apply_async(
+            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
+        )
+
+    def usage(self) -> dict[str, Any]:
+        """Tokens and cost as a JSON-ready mapping."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cost": str(self.cost),
+        }

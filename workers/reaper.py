@@ -1,0 +1,151 @@
+"""The reaper: gives back what was lost between the database, the broker and a dead process.
+
+Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
+
+* queued, and in no queue for a while: published again (harmless if wrong: a claim happens once);
+* running, and without a lease on two scans in a row: a new attempt, which goes first;
+* out of attempts: quarantined, and whoever waits for the reply is told.
+
+Only one reaper is on duty. After a restart of Redis it waits until living workers have renewed their leases.
+Ages are measured on the reaper's own monotonic clock, so that a jump of any clock starts nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+from kombu.exceptions import OperationalError
+
+from workers import queues, stream
+from workers.connections import client
+from workers.events import Kind
+from workers.jobs import Job
+from workers.leases import lease_key
+
+logger = logging.getLogger(__name__)
+
+SCAN_SECONDS = 0.5
+SCANS_WITHOUT_LEASE = 2
+LOST_AFTER_SECONDS = 1.5
+DUTY_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """One attempt of one job in one state."""
+
+    kind: type[Job]
+    pk: Any
+    attempt: int
+    status: str
+
+
+class Reaper:
+    """Scans until told to stop."""
+
+    def __init__(self) -> None:
+        self._token = secrets.token_hex(8)
+        self._first_seen: dict[_Sighting, float] = {}
+        self._leaseless: dict[_Sighting, int] = {}
+        self._run_id = ""
+        self._patient_until = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Scan until `stop` is set. A database or Redis that is away is waited for."""
+        while not stop.wait(SCAN_SECONDS):
+            try:
+                close_old_connections()
+                if self._is_on_duty():
+                    self.scan()
+            except (redis.RedisError, DatabaseError, OperationalError) as error:
+                logger.warning("The scan failed and will be repeated: %s", error)
+        connection.close()
+
+    def scan(self) -> None:
+        """Look once at every open row. Raises `redis.RedisError`, `DatabaseError` or kombu's `OperationalError`."""
+        now = time.monotonic()
+        self._notice_restart(now)
+        seen = {sighting: self._first_seen.get(sighting, now) for sighting in _open_jobs()}
+        self._first_seen = seen
+        self._publish_lost(
+            [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
+        )
+        if now >= self._patient_until:
+            self._recover_dead([s for s in seen if s.status == "running"])
+
+    def _is_on_duty(self) -> bool:
+        if client().set("reaper", self._token, nx=True, ex=DUTY_SECONDS):
+            return True
+        if client().get("reaper") == self._token.encode():
+            client().expire("reaper", DUTY_SECONDS)
+            return True
+        return False
+
+    def _notice_restart(self, now: float) -> None:
+        run_id, uptime_seconds = queues.broker_run_id()
+        if run_id != self._run_id:
+            self._run_id = run_id
+            if uptime_seconds < 2 * settings.LEASE_SECONDS:
+                self._patient_until = now + 2 * settings.LEASE_SECONDS
+
+    def _publish_lost(self, waiting: list[_Sighting]) -> None:
+        if not waiting:
+            return
+        jobs = list(_load(waiting))
+        queued = queues.waiting({job.queue for job in jobs})
+        for job in jobs:
+            if (str(job.pk), job.attempt) not in queued:
+                logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
+                job.publish()
+            self._first_seen.pop(_Sighting(type(job), job.pk, job.attempt, "queued"), None)
+
+    def _recover_dead(self, running: list[_Sighting]) -> None:
+        leases = client().mget([lease_key(s.kind, s.pk) for s in running]) if running else []
+        without = [s for s, lease in zip(running, leases, strict=True) if lease is None]
+        self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in without}
+        for job in _load([s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]):
+            recover(job)
+
+
+def recover(job: Job) -> None:
+    """Give a job whose process died its next attempt, or quarantine it when it has used them up."""
+    if job.attempt < settings.MAX_ATTEMPTS:
+        if job.retry():
+            logger.warning("%s %s: attempt %d begins", type(job).__name__, job.pk, job.attempt)
+            job.publish()
+        return
+    detail = job.error_detail or "Every attempt ended its worker."
+    if job.close(Job.Status.QUARANTINED, error_code="quarantined", error_detail=detail):
+        logger.error("%s %s is quarantined after %d attempts", type(job).__name__, job.pk, job.attempt)
+        stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"})
+
+
+def _kinds() -> list[type[Job]]:
+    return [model for model in apps.get_models() if issubclass(model, Job)]
+
+
+def _open_jobs() -> Iterable[_Sighting]:
+    for kind in _kinds():
+        rows = kind._default_manager.filter(status__in=Job.OPEN).values_list("pk", "attempt", "status")
+        for pk, attempt, status in rows:
+            yield _Sighting(kind, pk, attempt, status)
+
+
+def _load(sightings: list[_Sighting]) -> Iterable[Job]:
+    """The rows that are still as they were seen."""
+    for sighting in sightings:
+        found = sighting.kind._default_manager.filter(
+            pk=sighting.pk, attempt=sighting.attempt, status=sighting.status
+        ).first()
+        if found:
+            yield found

@@ -1,0 +1,157 @@
+"""Trials: what an admin tries out, done by a worker for real, and kept for ten minutes.
+
+The web tier starts one and looks at it until it is finished; it never waits and never calls a model itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Self
+
+import orjson
+from celery import Task, shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from workers.backends import backend_for
+from workers.backends.base import Run
+from workers.connections import client
+from workers.errors import WorkerError
+from workers.models import Model, Provider, Role
+from workers.secrets import UnreadableSecretError
+
+logger = logging.getLogger(__name__)
+
+KEEP_SECONDS = 600
+_SAMPLES = {
+    Role.GENERATE: ("Say hello in one short sentence.", {}),
+    Role.SUMMARISE: ("The night train was late again. Nobody in the cold station knew why. Tea helped.", {}),
+    Role.CLASSIFY: ("The room was lovely!", {"labels": [{"name": "praise"}, {"name": "complaint"}]}),
+}
+
+
+@dataclass
+class Trial:
+    """One trial, as it is kept in Redis under its ticket."""
+
+    ticket: str
+    asked_by: int
+    queue: str
+    asked_at: float
+    input: dict[str, Any]
+    state: str = "waiting"  # then running, then done or failed
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, task: Task, queue: str, asked_by: Any, **facts: Any) -> Self:
+        """Keep a new trial of the user `asked_by`, and hand it to `task` when the transaction commits.
+
+        Raises `redis.RedisError`.
+        """
+        trial = cls(secrets.token_urlsafe(16), asked_by.pk, queue, time.time(), facts)
+        trial.save()
+        transaction.on_commit(partial(trial._publish, task))
+        return trial
+
+    @classmethod
+    def find(cls, ticket: str) -> Self | None:
+        """The trial of a ticket, or None if there is none any more. Raises `redis.RedisError`."""
+        kept = client().get(_key(ticket))
+        return cls(**orjson.loads(kept)) if kept else None
+
+    def save(self) -> None:
+        client().set(_key(self.ticket), orjson.dumps(asdict(self)), ex=KEEP_SECONDS)
+
+    def begin(self) -> None:
+        """Say that a worker has taken it."""
+        self.state = "running"
+        self.save()
+
+    def finish(self, **outcome: Any) -> None:
+        self.state, self.outcome = "done", outcome
+        self.save()
+
+    def fail(self, text: str) -> None:
+        self.state, self.outcome = "failed", {"text": text}
+        self.save()
+
+    def _publish(self, task: Task) -> None:
+        try:
+            task.apply_async(args=[self.ticket], queue=self.queue)
+        except OperationalError:
+            logger.exception("A trial could not be handed to the queue %s.", self.queue)
+            self.fail("The queue cannot be reached, so no worker hears of this. Is the broker running?")
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("waiting", "running")
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been going on."""
+        return time.time() - self.asked_at
+
+
+def is_served(queue: str) -> bool:
+    """Whether a living worker takes tasks from `queue`. Raises `redis.RedisError`."""
+    return any(True for _ in client().scan_iter(f"alive:{queue}:*", count=1000))
+
+
+def start_check(provider: Provider, model: Model | None, asked_by: Any) -> Trial:
+    """Have a worker call `model`, or only reach the provider if there is none. Raises as `Trial.start`."""
+    called = model or Model(provider=provider)
+    facts = {"provider": provider.pk, "model": model.pk if model else None}
+    return Trial.start(check_model, called.queue, asked_by, **facts)
+
+
+@shared_task(name="workers.check_model")
+def check_model(ticket: str) -> None:
+    """Call the model of a trial and keep what came of it, in words for an admin."""
+    trial = Trial.find(ticket)
+    if trial is None:
+        return
+    trial.begin()
+    model = _model(trial)
+    if model is None:
+        trial.fail("It has been deleted in the meantime.")
+        return
+    began = time.perf_counter()
+    try:
+        text = backend_for(model).check(_run(model))
+        trial.finish(text=text, seconds=time.perf_counter() - began)
+    except (WorkerError, UnreadableSecretError) as error:
+        trial.fail(str(error))
+    except Exception as error:
+        logger.exception("The trial of %s failed in a way that was not expected.", model)
+        trial.fail(f"The test itself failed ({type(error).__name__}). The log of the worker says more.")
+
+
+def _key(ticket: str) -> str:
+    return f"trial:{ticket}"
+
+
+def _model(trial: Trial) -> Model | None:
+    if trial.input["model"]:
+        return Model.objects.select_related("provider").filter(pk=trial.input["model"]).first()
+    provider = Provider.objects.filter(pk=trial.input["provider"]).first()
+    return Model(provider=provider) if provider else None
+
+
+def _run(model: Model) -> Run:
+    role = Role.GENERATE if Role.GENERATE in model.roles else Role(min(model.roles))
+    text, options = _SAMPLES[role]
+    return Run(
+        role=role,
+        prompt=[{"role": "user", "content": text}],
+        options={**model.options, **options},
+        identifier=model.identifier,
+        revision=model.revision,
+        base_url=model.provider.base_url,
+        api_key=model.provider.api_key,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+    )
