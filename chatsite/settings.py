@@ -7,11 +7,11 @@ A fresh clone works with no environment at all (DEBUG on, SQLite, files under `v
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
+from environs import Env, validate
 
 from chatsite.admin_theme import UNFOLD  # noqa: F401  (a setting)
 
@@ -44,23 +44,45 @@ def running_redis() -> str:
     return path.read_text().strip() if path.exists() else "redis://127.0.0.1:6379/0"
 
 
+def at_least(least: float) -> validate.Range:
+    return validate.Range(min=least)
+
+
+def has_valid_port(url: SplitResult) -> bool:
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False
+
+
+def is_exact_origin(origin: str) -> bool:
+    parts = urlsplit(origin)
+    is_host = bool(parts.hostname) and parts.netloc[0] != "." and "*" not in parts.netloc and "@" not in parts.netloc
+    is_exact = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
+    return is_exact and is_host and has_valid_port(parts)
+
+
 DEBUG: bool = env.bool("DEBUG", True)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
 SECRET_KEY: str = in_production("SECRET_KEY", env.str("SECRET_KEY", ""), lambda: local_secret("secret_key"))
 if not DEBUG and len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters.")
 # Provider keys are encrypted with the first key and read with any of them, so that keys can be rotated.
-ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", [SECRET_KEY])
+ENCRYPTION_KEYS: list[str] = list(filter(None, map(str.strip, env.list("ENCRYPTION_KEYS", [])))) or [SECRET_KEY]
+if not DEBUG and min(map(len, ENCRYPTION_KEYS)) < 32:
+    raise ImproperlyConfigured("A key of ENCRYPTION_KEYS is too short: use at least 32 random characters.")
 
 # --- Where the site is ---------------------------------------------------------------------------------
-PORT: int = env.int("PORT", 8000)
+PORT: int = env.int("PORT", 8000, validate=validate.Range(1, 65535))
 ALLOWED_ORIGINS: list[str] = in_production(
     "ALLOWED_ORIGINS",
-    env.list("ALLOWED_ORIGINS", []),
+    env.list("ALLOWED_ORIGINS", [], subcast=str.strip),
     [f"http://127.0.0.1:{PORT}", f"http://localhost:{PORT}"],
 )
-if any("*" in origin or urlsplit(origin).scheme not in ("http", "https") for origin in ALLOWED_ORIGINS):
-    raise ImproperlyConfigured("ALLOWED_ORIGINS takes exact origins such as https://chat.example.org, no wildcards.")
+if not all(map(is_exact_origin, ALLOWED_ORIGINS)):
+    raise ImproperlyConfigured(
+        "ALLOWED_ORIGINS takes exact origins such as https://chat.example.org: no wildcards, nothing after the host."
+    )
 ALLOWED_HOSTS = [urlsplit(origin).hostname or "" for origin in ALLOWED_ORIGINS]
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 IS_HTTPS = all(origin.startswith("https://") for origin in ALLOWED_ORIGINS)
@@ -135,14 +157,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16_000_000  # above MESSAGE_MAX_BYTES, so that a l
 _database_url: str = env.str("DATABASE_URL", "")
 if _database_url:
     _url = urlsplit(_database_url)
-    if _url.scheme not in ("postgres", "postgresql"):
+    if _url.scheme not in ("postgres", "postgresql") or not has_valid_port(_url):
         raise ImproperlyConfigured("DATABASE_URL takes postgresql://user:password@host:port/name.")
     DATABASES: dict[str, dict[str, Any]] = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",
-            "NAME": _url.path.lstrip("/"),
-            "USER": _url.username or "",
-            "PASSWORD": _url.password or "",
+            "NAME": unquote(_url.path.lstrip("/")),
+            "USER": unquote(_url.username or ""),
+            "PASSWORD": unquote(_url.password or ""),
             "HOST": _url.hostname or "",
             "PORT": _url.port or "",
             "CONN_HEALTH_CHECKS": True,
@@ -166,10 +188,15 @@ else:
 
 # --- Redis and Celery: delivery is described in docs/architecture.md -----------------------------------------
 REDIS_URL: str = in_production("REDIS_URL", env.str("REDIS_URL", ""), running_redis)
-LEASE_SECONDS: float = env.float("LEASE_SECONDS", 3.0)
-STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600)
-MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3)
-POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5)
+_redis_url = urlsplit(REDIS_URL)
+if _redis_url.scheme not in ("redis", "rediss", "unix") or not has_valid_port(_redis_url):
+    raise ImproperlyConfigured("REDIS_URL takes redis://:password@host:port/0 (rediss:// for TLS).")
+if not DEBUG and _redis_url.scheme != "unix" and not _redis_url.password:
+    raise ImproperlyConfigured("REDIS_URL has no password: whoever reaches that Redis could read and write answers.")
+LEASE_SECONDS: float = env.float("LEASE_SECONDS", 3.0, validate=at_least(0.5))
+STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600, validate=at_least(60))
+MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))
+POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at_least(0))
 
 CELERY_BROKER_URL = env.str("BROKER_URL", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
@@ -197,14 +224,14 @@ CELERY_TASK_PUBLISH_RETRY = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
 
 # --- Chatting -----------------------------------------------------------------------------------------------
-MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000)
+MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000, validate=validate.Range(1_000, 10_000_000))
 
 # --- Providers: which private addresses an admin may enter (host:port, exact; * for any port) -------------------
 PROVIDER_PRIVATE_HOSTS: list[str] = env.list(
-    "PROVIDER_PRIVATE_HOSTS", ["127.0.0.1:*", "localhost:*", "[::1]:*"] if DEBUG else []
+    "PROVIDER_PRIVATE_HOSTS", ["127.0.0.1:*", "localhost:*", "[::1]:*"] if DEBUG else [], subcast=str.strip
 )
-FIRST_TOKEN_TIMEOUT_SECONDS: float = env.float("FIRST_TOKEN_TIMEOUT_SECONDS", 60.0)
-BETWEEN_TOKENS_TIMEOUT_SECONDS: float = env.float("BETWEEN_TOKENS_TIMEOUT_SECONDS", 20.0)
+FIRST_TOKEN_TIMEOUT_SECONDS: float = env.float("FIRST_TOKEN_TIMEOUT_SECONDS", 60.0, validate=at_least(1))
+BETWEEN_TOKENS_TIMEOUT_SECONDS: float = env.float("BETWEEN_TOKENS_TIMEOUT_SECONDS", 20.0, validate=at_least(1))
 
 # --- Security headers ------------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -226,16 +253,18 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
-# --- Logs: one line each, to standard output ---------------------------------------------------------------------
+# --- Logs: one line each, to standard error ---------------------------------------------------------------------
+LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},

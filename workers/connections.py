@@ -5,6 +5,7 @@ feed:<user>             what happened in one person's conversations (`chatsite.c
 lease:<kind>:<id>       held by the process that runs a job (`workers.leases`)
 cancel:<reply id>       a person has pressed stop
 alive:<queue>:<process> a worker serves this queue
+failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
 """
 

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import login
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from chatsite.accounts import throttling
 from chatsite.accounts.forms import SignInForm
 from chatsite.accounts.models import SignInLink
 
-sign_in = LoginView.as_view(
-    template_name="accounts/sign_in.html", authentication_form=SignInForm, redirect_authenticated_user=True
-)
+
+class SignInView(LoginView):
+    """Sign in with a name and a password; after many failures only once a while has passed."""
+
+    template_name = "accounts/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if throttling.is_throttled(request, request.POST.get("username", "")):
+            context = self.get_context_data(form=SignInForm(request, initial=request.POST.dict()), is_throttled=True)
+            response = render(request, self.template_name, context, status=429)
+            response["Retry-After"] = str(throttling.WINDOW_SECONDS)
+            return response
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        throttling.note_failure(self.request, form.data.get("username", ""))
+        return super().form_invalid(form)
 
 
 @never_cache

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from chatsite.accounts import throttling
 from chatsite.accounts.models import SignInLink
 
 PASSWORD = "the rain in Spain"
@@ -20,8 +21,8 @@ def signed_in(client: Client) -> str:
     return get_user(client).get_username()
 
 
-def post(client: Client, password: str = PASSWORD, **more: str) -> Any:
-    return client.post(reverse("sign-in"), {"username": "alice", "password": password, **more})
+def post(client: Client, password: str = PASSWORD, next: str = "", **environ: Any) -> Any:
+    return client.post(reverse("sign-in"), {"username": "alice", "password": password, "next": next}, **environ)
 
 
 def test_a_password_signs_in(client: Client, alice: Any) -> None:
@@ -62,6 +63,32 @@ def test_signing_out_takes_a_form_not_a_link(client: Client, alice: Any) -> None
     assert client.get(reverse("sign-out")).status_code == 405
     assert client.post(reverse("sign-out"))["Location"] == reverse("sign-in")
     assert signed_in(client) == ""
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_many_wrong_passwords_close_the_door_for_a_minute(client: Client, alice: Any, name: str) -> None:
+    for _ in range(throttling.MOST_PER_ADDRESS):
+        assert client.post(reverse("sign-in"), {"username": name, "password": "nonsense"}).status_code == 200
+    response = post(client)
+    assert (response.status_code, response["Retry-After"]) == (429, "60")
+    assert "Wait a minute" in response.content.decode()
+    assert 'value="alice"' in response.content.decode()
+    assert signed_in(client) == ""
+    assert post(client, REMOTE_ADDR="192.0.2.1").status_code == 302
+
+
+def test_many_addresses_cannot_try_one_name(client: Client, alice: Any) -> None:
+    for number in range(throttling.MOST_PER_NAME):
+        post(client, "nonsense", REMOTE_ADDR=f"192.0.2.{number}")
+    assert post(client, REMOTE_ADDR="192.0.2.200").status_code == 429
+
+
+def test_behind_a_proxy_the_address_is_what_the_proxy_says(client: Client, alice: Any, settings: Any) -> None:
+    settings.BEHIND_PROXY = True
+    for number in range(throttling.MOST_PER_ADDRESS):
+        post(client, "nonsense", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}, 192.0.2.1")
+    assert post(client, HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
+    assert post(client, HTTP_X_FORWARDED_FOR="192.0.2.1, 192.0.2.2").status_code == 302
 
 
 # --- one-time links -----------------------------------------------------------------------------------------
