@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from django.http import Http404
@@ -16,11 +15,6 @@ from django.http import Http404
 from chatsite.chat.models import Conversation, Turn
 
 Person = AbstractBaseUser | AnonymousUser
-
-
-def is_active(user: Person) -> bool:
-    """Whether the person still has an account that may sign in, as the database says now."""
-    return get_user_model()._default_manager.filter(pk=user.pk or 0, is_active=True).exists()
 
 
 def conversations(user: Person) -> QuerySet[Conversation]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import orjson
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.http import Http404
 
 from chatsite.chat import access, feed, notices, presenting, turns
@@ -60,11 +63,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
             elif not await self._is_signed_in():
                 await self.close(SIGNED_OUT)
 
-    @database_sync_to_async
-    def _is_signed_in(self) -> bool:
-        """Whether this tab's own session still stands: the person may have signed out elsewhere only."""
-        session = self.scope["session"]
-        return session.exists(session.session_key) and access.is_active(self.user)
+    async def _is_signed_in(self) -> bool:
+        """Whether this tab's own session still stands, as the database says now."""
+        session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
+        return (await get_user({"session": session})).is_authenticated
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         frame: dict[str, Any] = {}

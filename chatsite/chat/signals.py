@@ -1,4 +1,7 @@
-"""Signing out, or being switched off by an admin, reaches every open tab."""
+"""Signing out, another password, or being switched off by an admin, reaches every open tab.
+
+A tab that is told looks by itself whether its session still stands.
+"""
 
 from typing import Any
 
@@ -19,6 +22,6 @@ def tell_tabs(sender: Any, instance: Session, **kwargs: Any) -> None:
 
 
 @receiver(post_save, sender=settings.AUTH_USER_MODEL)
-def tell_tabs_of_inactive(sender: Any, instance: Any, **kwargs: Any) -> None:
-    if not instance.is_active:
+def tell_tabs_of_change(sender: Any, instance: Any, created: bool, update_fields: Any, **kwargs: Any) -> None:
+    if not created and update_fields != {"last_login"}:  # what signing in writes
         feed.tell(instance.pk, {"type": "signed_out"})

@@ -67,7 +67,7 @@ async def tab(session: str) -> AsyncIterator[Tab]:
     try:
         yield Tab(socket)
     finally:
-        await socket.disconnect()
+        await socket.disconnect(timeout=10)
 
 
 def make_async(function: Any) -> Any:

@@ -32,19 +32,13 @@ def test_running_workers_answer(workers: Any) -> None:
     assert answer["answer"] in TEXT
 
 
-def test_without_workers_the_command_does_their_work(defaults: None) -> None:
-    shown = ask("is this spam or not spam: you have won a million, click here", "--route", "classify")
-    assert shown.startswith("[classify by explicit")
-    assert "not spam" in shown
-
-
-def test_without_a_generative_model_it_says_so(defaults: None) -> None:
+def test_without_a_generative_model_it_says_so(workers: Any) -> None:
     answer = json.loads(ask("Write a poem about rain", "--route", "generate", "--json"))
     assert answer["error"]["code"] == "no_model"
     assert "No generative model is connected" in answer["error"]["text"]
 
 
-def test_a_connected_model_answers(connect: Callable[..., Any]) -> None:
+def test_a_connected_model_answers(workers: Any, connect: Callable[..., Any]) -> None:
     connect("tokens3")
     assert json.loads(ask("hello", "--route", "generate", "--json"))["answer"] == "t0 t1 t2 "
 

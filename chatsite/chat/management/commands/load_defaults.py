@@ -17,6 +17,8 @@ from environs import Env
 from router import defaults
 from router.models import Revision, Route
 from router.revisions import import_classifier, publish
+from workers.backends.base import Run
+from workers.errors import WorkerError
 from workers.models import EMBEDDED_MODELS, Model, Provider, Role
 
 CLASSIFIER = settings.BASE_DIR / "router" / "artefacts" / "classifier.safetensors"
@@ -89,16 +91,14 @@ def _embedded_models() -> dict[str, list[Model]]:
 
 def _only_model(provider: Provider) -> str:
     """The name of the one model that the server offers. Raises UnclearModelError."""
-    import openai
+    from workers.backends.openai_compatible import list_models  # loads the SDK: only where there is a server to ask
 
-    client = openai.OpenAI(
-        base_url=provider.base_url, api_key=provider.api_key or "none", timeout=ASK_SECONDS, max_retries=0
-    )
+    run = Run(role="", prompt=[], base_url=provider.base_url, api_key=provider.api_key)
     try:
-        names = sorted(model.id for model in client.models.list())
-    except openai.OpenAIError as error:
+        names = list_models(run, ASK_SECONDS)
+    except WorkerError as error:
         raise UnclearModelError(
-            f"{provider} could not be asked for its models ({error}). Start it and run this again, or name the "
+            f"{provider} could not be asked for its models: {error} Start it and run this again, or name the "
             "model with OPENAI_MODEL."
         ) from error
     if len(names) != 1:

@@ -1,0 +1,37 @@
+"""`manage.py ask` where no worker runs, and where there is not even a Redis: it does the work itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from tests.chat.test_ask import ask
+from tests.environment import free_port
+from tests.processes import wait_until
+from workers.connections import client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUESTION = "is this spam or not spam: you have won a million, click here"
+
+
+@pytest.fixture
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As on a machine where nothing has been started."""
+    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    client.cache_clear()
+    yield
+    client.cache_clear()
+
+
+def test_without_workers_it_does_their_work(defaults: None) -> None:
+    wait_until(lambda: not client().keys("alive:route:*"), what="the workers of earlier tests to be forgotten")
+    shown = ask(QUESTION, "--route", "classify")
+    assert shown.startswith("[classify by explicit")
+    assert "not spam" in shown
+
+
+def test_without_redis_it_starts_one_for_itself(defaults: None, no_redis: None) -> None:
+    assert "not spam" in ask(QUESTION, "--route", "classify")
