@@ -12,6 +12,7 @@ from django.db.models import Model as DatabaseModel
 from django.http import HttpRequest
 from django.urls import reverse
 
+from chatsite.chat.models import Turn
 from router.models import Revision, Route, RouteModel
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
@@ -99,8 +100,14 @@ def _missing_workers() -> list[Task]:
 
 
 def _set_aside() -> list[Task]:
-    number = Completion.objects.filter(status=Job.Status.QUARANTINED).count()
-    if not number:
-        return []
-    link = reverse("admin:workers_completion_changelist") + "?status__exact=quarantined"
-    return [Task(f"Answers that were set aside after failing again and again: {number}.", "Look at them", link)]
+    found = []
+    for kind, name, page in (
+        (Turn, "Decisions", "admin:chat_turn_changelist"),
+        (Completion, "Answers", "admin:workers_completion_changelist"),
+    ):
+        if number := kind._default_manager.filter(status=Job.Status.QUARANTINED).count():
+            link = f"{reverse(page)}?status__exact=quarantined"
+            found.append(
+                Task(f"{name} that were set aside after failing again and again: {number}.", "Look at them", link)
+            )
+    return found

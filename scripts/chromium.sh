@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes sure that the browser suite has a Chromium; the suite drives whichever of these is on PATH.
+# Makes sure that the browser suite has a Chromium; the suite drives the one that CHROMIUM names, or whichever of these is on PATH.
 set -eu
 
 has_chromium() {
-    for name in chromium chromium-browser google-chrome; do
+    for name in ${CHROMIUM:-chromium chromium-browser google-chrome chrome}; do
         "$name" --version >/dev/null 2>&1 && return 0
     done
     return 1
@@ -16,5 +16,5 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || true
 fi
 has_chromium && exit 0
-echo "The browser suite needs Chromium. Install chromium or google-chrome with your package manager, so that it is on PATH, and run this again." >&2
+echo "The browser suite needs Chromium. Install chromium or google-chrome with your package manager, so that it is on PATH (or name it: CHROMIUM=/path/to/chromium make test), and run this again." >&2
 exit 1

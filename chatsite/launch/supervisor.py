@@ -92,6 +92,10 @@ class Supervisor:
                 continue
 
     def _watcher(self, process: Process, position: int) -> Watcher:
+        hooks: dict[str, tuple[Callable[..., None], bool]] = {
+            "before_reap": (self._hear_out, True),
+            "after_reap": (self._ended, True),
+        }
         return Watcher(
             process.name,
             shlex.join(process.command),
@@ -101,7 +105,7 @@ class Supervisor:
             stderr_stream={"stream": ProcessLog(process.name, position)},
             graceful_timeout=STOP_SECONDS,
             autostart=False,
-            hooks={"before_reap": (self._hear_out, True), "after_reap": (self._ended, True)},
+            hooks=hooks,
         )
 
     def _all_but_foundation(self, reverse: bool) -> list[Watcher]:

@@ -47,7 +47,7 @@ def test_it_counts_answers_that_were_set_aside(ada: AdminClient, defaults: None)
         status="quarantined",
         finished_at=timezone.now(),
     )
-    assert "failing again and again: 1" in shown(ada)
+    assert "Answers that were set aside after failing again and again: 1" in shown(ada)
 
 
 def test_it_works_while_redis_is_away(ada: AdminClient, defaults: None) -> None:

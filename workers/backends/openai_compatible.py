@@ -50,7 +50,8 @@ class OpenAICompatibleBackend(Backend):
 
     def stream(self, run: Run, cancellation: Cancellation) -> Deltas:
         sdk = client(run.base_url, run.api_key)
-        call = _call(sdk, BYTES_BESIDES + BYTES_PER_TOKEN * run.max_output_tokens)
+        allowance = BYTES_BESIDES + BYTES_PER_TOKEN * run.max_output_tokens
+        call = _call(sdk, settings.FIRST_TOKEN_TIMEOUT_SECONDS, allowance)
         cancellation.on_set(call.hang_up)
         try:
             response = self._request(sdk, run, call)
@@ -66,7 +67,7 @@ class OpenAICompatibleBackend(Backend):
 
     def check(self, run: Run) -> str:
         """One sentence about the provider: what it offers and, if `run` names a model, that it answers."""
-        offer = _offer(_list_models(run))
+        offer = _offer(list_models(run, settings.FIRST_TOKEN_TIMEOUT_SECONDS))
         if not run.identifier:
             return f"The provider can be reached. {offer}"
         try:
@@ -90,8 +91,8 @@ class OpenAICompatibleBackend(Backend):
                 raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
 
 
-def _call(sdk: openai.OpenAI, allowance: int) -> Call:
-    return Call(sdk.base_url.netloc.decode(), settings.FIRST_TOKEN_TIMEOUT_SECONDS, allowance)
+def _call(sdk: openai.OpenAI, seconds: float, allowance: int) -> Call:
+    return Call(sdk.base_url.netloc.decode(), seconds, allowance)
 
 
 def _body(run: Run, refused: set[str]) -> dict[str, Any]:
@@ -159,10 +160,13 @@ def _check_finish(finish_reason: str, host: str) -> None:
         raise StreamCutError(f"{host} gave up in the middle of the answer.")
 
 
-def _list_models(run: Run) -> list[str]:
-    """The names that the provider lists; empty if it does not list any, which is no fault."""
+def list_models(run: Run, seconds: float) -> list[str]:
+    """The names that the provider lists within `seconds`; empty if it does not list any, which is no fault.
+
+    Raises `workers.errors.WorkerError` if it cannot be reached or does not accept the key.
+    """
     sdk = client(run.base_url, run.api_key)
-    call = _call(sdk, LIST_BYTES)
+    call = _call(sdk, seconds, LIST_BYTES)
     try:
         with call:
             return sorted(str(model.id)[:80] for model in sdk.models.list().data)

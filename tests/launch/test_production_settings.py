@@ -1,0 +1,81 @@
+"""In production, what is missing or unsafe stops the start with a sentence; what is left passes Django's own checks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+SECRET = "x1y2z3" * 10
+GOOD = {
+    "DEBUG": "0",
+    "SECRET_KEY": SECRET,
+    "ALLOWED_ORIGINS": "https://chat.example.org, https://chat.example.com:8443",
+    "REDIS_URL": "redis://:secret@redis:6379/0",
+    "DATABASE_URL": "postgresql://me:p%40ss@db/chat",
+    "BEHIND_PROXY": "1",
+}
+SHOWN = (
+    "from chatsite import settings; "
+    "print(settings.ALLOWED_ORIGINS, settings.DATABASES['default']['PASSWORD'], settings.ENCRYPTION_KEYS)"
+)
+
+
+def python(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Python in an environment of these settings and no others."""
+    given = {"PATH": os.environ["PATH"], "VAR_DIR": str(folder), **environ}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=given, capture_output=True, text=True, check=False
+    )
+
+
+def test_good_settings_pass_the_checks_for_deployment(tmp_path: Path) -> None:
+    done = python("manage.py", "check", "--deploy", "--fail-level", "WARNING", folder=tmp_path, **GOOD)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+def test_lists_and_addresses_are_read_as_people_write_them(tmp_path: Path) -> None:
+    done = python("-c", SHOWN, folder=tmp_path, **GOOD, ENCRYPTION_KEYS=f"{SECRET}a, {SECRET}b,")
+    origins = ["https://chat.example.org", "https://chat.example.com:8443"]
+    assert done.stdout.strip() == f"{origins} p@ss {[f'{SECRET}a', f'{SECRET}b']}"
+
+
+def test_without_encryption_keys_the_secret_key_serves(tmp_path: Path) -> None:
+    assert f"['{SECRET}']" in python("-c", SHOWN, folder=tmp_path, **GOOD, ENCRYPTION_KEYS="").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SECRET_KEY", "", "Set SECRET_KEY"),
+        ("SECRET_KEY", "short", "SECRET_KEY is too short"),
+        ("ENCRYPTION_KEYS", "short", "A key of ENCRYPTION_KEYS is too short"),
+        ("ALLOWED_ORIGINS", "", "Set ALLOWED_ORIGINS"),
+        ("ALLOWED_ORIGINS", "*", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://*.example.org", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://.example.org", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://chat.example.org/", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://chat.example.org:x", "exact origins"),
+        ("REDIS_URL", "", "Set REDIS_URL"),
+        ("REDIS_URL", "redis://redis:6379/0", "REDIS_URL has no password"),
+        ("REDIS_URL", "nonsense", "REDIS_URL takes redis://"),
+        ("DATABASE_URL", "mysql://me@db/chat", "DATABASE_URL takes postgresql://"),
+        ("DATABASE_URL", "postgresql://me@db:x/chat", "DATABASE_URL takes postgresql://"),
+        ("LEASE_SECONDS", "0", '"LEASE_SECONDS" invalid'),
+        ("MAX_ATTEMPTS", "0", '"MAX_ATTEMPTS" invalid'),
+        ("MESSAGE_MAX_BYTES", "50000000", '"MESSAGE_MAX_BYTES" invalid'),
+        ("PORT", "0", '"PORT" invalid'),
+        ("LOG_LEVEL", "LOUD", '"LOG_LEVEL" invalid'),
+    ],
+)
+def test_what_is_missing_or_unsafe_stops_the_start(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    done = python("-c", "from chatsite import settings", folder=tmp_path, **{**GOOD, name: value})
+    assert done.returncode != 0
+    assert sentence in done.stderr.splitlines()[-1]
