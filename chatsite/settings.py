@@ -211,7 +211,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",
     # Tasks are acknowledged early and recovered by the reaper, never by the broker.
     "visibility_timeout": 24 * 3600,
-    "socket_timeout": 30,
+    "socket_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
     "socket_connect_timeout": 5,
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

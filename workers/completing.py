@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from workers.backends import backend_for
 from workers.backends.base import Cancellation, Outcome, Run
-from workers.errors import ContextTooLongError, InputError, RateLimitedError, UnknownModelError, WorkerError
+from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
 from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import Lease
 from workers.models import Completion, Model
+from workers.running import close_persistently
 from workers.stream import StreamWriter
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def run(completion: Completion, lease: Lease) -> None:
         answer = _answer(completion, writer, lease.cancellation)
     except WorkerError as error:
         logger.warning("completion %s failed: %s: %s", completion.pk, error.code, error)
-        if completion.close(Job.Status.FAILED, error_code=error.code, error_detail=str(error)[:2000]):
+        facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": error.text_so_far}
+        if close_persistently(completion, Job.Status.FAILED, **facts):
             writer.event(Kind.FAILED, code=error.code)
     else:
         _finish(completion, answer, writer, lease.cancellation)
@@ -63,7 +65,8 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
         return
     status = Job.Status.CANCELLED if cancellation.is_set() else Job.Status.DONE
     outcome, model = answer.outcome, answer.model
-    stored = completion.close(
+    stored = close_persistently(
+        completion,
         status,
         text=answer.text,
         result=outcome.result,
@@ -117,6 +120,7 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
             if cancellation.is_set():
                 return answer
             if pause is None:
+                error.text_so_far = answer.text
                 raise
             logger.info("model %s: %s; trying again in %.1f s", model, error, pause)
             if cancellation.wait(pause):
@@ -130,7 +134,7 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
 
 def _pause(error: WorkerError, tried: int) -> float | None:
     """Seconds until the next try of the same model, or None if there is no point in one."""
-    if not error.is_retryable or tried == TRIES_PER_MODEL or isinstance(error, ContextTooLongError):
+    if not error.is_retryable or tried == TRIES_PER_MODEL:
         return None
     if isinstance(error, RateLimitedError):
         return error.retry_after_seconds if error.retry_after_seconds <= LONGEST_PAUSE_SECONDS else None
@@ -141,8 +145,7 @@ def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cance
     deltas = backend_for(answer.model).stream(_run(answer.model, completion), cancellation)
     try:
         while not cancellation.is_set():
-            piece = next(deltas).replace("\0", "")  # PostgreSQL does not store it
-            if piece:
+            if piece := _storable(next(deltas)):
                 answer.first_token_at = answer.first_token_at or timezone.now()
                 answer.pieces.append(piece)
                 writer.delta(piece)
@@ -150,6 +153,11 @@ def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cance
         answer.outcome = end.value
     finally:
         deltas.close()
+
+
+def _storable(piece: str) -> str:
+    """The text without what a database cannot keep: NUL characters, and halves of characters."""
+    return piece.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _run(model: Model, completion: Completion) -> Run:

@@ -2,7 +2,7 @@
 
 reply:<id>              the stream of one reply (`workers.stream`)
 feed:<user>             what happened in one person's conversations (`chatsite.chat.feed`)
-lease:<kind>:<id>       held by the process that runs a job (`workers.leases`)
+lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.leases`)
 cancel:<reply id>       a person has pressed stop
 alive:<queue>:<process> a worker serves this queue
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)

@@ -6,6 +6,7 @@
     ├── ProviderRefusedError      refuses the request: key, permission, content
     ├── RateLimitedError          429; knows how long to wait
     ├── ProviderTimeoutError      silent for too long
+    ├── UnreadableSecretError     its key was encrypted with another key than today's
     ├── StreamCutError            ended without saying so, or spoke garbage
     ├── ContextTooLongError       more text than the model can take
     └── InputError                nothing the model could work on (one label, no text)
@@ -17,10 +18,11 @@ from __future__ import annotations
 
 
 class WorkerError(Exception):
-    """A run that failed. `is_retryable`: whether the same request could succeed later or elsewhere."""
+    """A run that failed. `is_retryable`: whether asking the same model once more, a moment later, could help."""
 
     code = "failed"
     is_retryable = False
+    text_so_far = ""  # what had been written by then
 
 
 class UnknownModelError(WorkerError):
@@ -46,8 +48,15 @@ class RateLimitedError(WorkerError):
 
 
 class ProviderTimeoutError(WorkerError):
+    """The person has waited for as long as we let a model be silent: they do not wait that long again for it."""
+
     code = "provider_timeout"
-    is_retryable = True
+
+
+class UnreadableSecretError(WorkerError):
+    """A stored secret that none of ENCRYPTION_KEYS opens."""
+
+    code = "provider_refused"
 
 
 class StreamCutError(WorkerError):

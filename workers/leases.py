@@ -23,17 +23,17 @@ from workers.jobs import Job
 logger = logging.getLogger(__name__)
 
 
-def lease_key(job: type[Job] | Job, pk: object) -> str:
-    return f"lease:{job._meta.label_lower}:{pk}"
+def lease_key(kind: type[Job], pk: object, attempt: int) -> str:
+    """Of one attempt: a frozen process that thaws must not vouch for the one that has taken over."""
+    return f"lease:{kind._meta.label_lower}:{pk}:{attempt}"
 
 
 class Lease:
     """Held from before the claim until the job is closed; then it runs out by itself."""
 
-    def __init__(self, key: str, attempt: int, reply_id: UUID | None = None) -> None:
+    def __init__(self, key: str) -> None:
         self.key = key
-        self.attempt = attempt
-        self.reply_id = reply_id
+        self.reply_id: UUID | None = None  # once it is claimed: whose wish to stop to look for
         self.cancellation = Cancellation()
 
     def __enter__(self) -> Lease:
@@ -60,9 +60,9 @@ class _Keeper(threading.Thread):
         self._pause = threading.Event()
 
     def hold(self, lease: Lease) -> None:
+        client().set(lease.key, 1, px=self._lease_ms)  # may raise: then nobody would drop it
         with self._lock:
             self._leases.add(lease)
-        client().set(lease.key, lease.attempt, px=self._lease_ms)
 
     def drop(self, lease: Lease) -> None:
         with self._lock:
@@ -89,7 +89,7 @@ class _Keeper(threading.Thread):
         watched = [lease for lease in leases if lease.reply_id]
         with client().pipeline(transaction=False) as pipeline:
             for lease in leases:
-                pipeline.set(lease.key, lease.attempt, px=self._lease_ms)
+                pipeline.set(lease.key, 1, px=self._lease_ms)
             for key in alive_keys:
                 pipeline.set(key, 1, px=self._lease_ms)
             if watched:

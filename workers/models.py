@@ -53,7 +53,7 @@ class Provider(models.Model):
 
     @property
     def api_key(self) -> str:
-        """The key in clear, or an empty string. Raises `secrets.UnreadableSecretError`."""
+        """The key in clear, or an empty string. Raises `errors.UnreadableSecretError`."""
         return secrets.decrypt(self.encrypted_key) if self.encrypted_key else ""
 
     @api_key.setter

@@ -6,7 +6,8 @@ Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
 * running, and without a lease on two scans in a row: a new attempt, which goes first;
 * out of attempts: quarantined, and whoever waits for the reply is told.
 
-Only one reaper is on duty. After a restart of Redis it waits until living workers have renewed their leases.
+Only one reaper is on duty. After a restart of Redis, or a time without it, it waits until living workers have renewed
+their leases.
 Ages are measured on the reaper's own monotonic clock, so that a jump of any clock starts nothing.
 """
 
@@ -69,12 +70,13 @@ class Reaper:
                     self.scan()
             except (redis.RedisError, DatabaseError, OperationalError) as error:
                 logger.warning("The scan failed and will be repeated: %s", error)
+                self._be_patient()  # leases may have run out only because nobody could renew them
         connection.close()
 
     def scan(self) -> None:
         """Look once at every open row. Raises `redis.RedisError`, `DatabaseError` or kombu's `OperationalError`."""
         now = time.monotonic()
-        self._notice_restart(now)
+        self._notice_restart()
         seen = {sighting: self._first_seen.get(sighting, now) for sighting in _open_jobs()}
         self._first_seen = seen
         self._publish_lost(
@@ -91,12 +93,16 @@ class Reaper:
             return True
         return False
 
-    def _notice_restart(self, now: float) -> None:
+    def _notice_restart(self) -> None:
         run_id, uptime_seconds = queues.broker_run_id()
         if run_id != self._run_id:
             self._run_id = run_id
             if uptime_seconds < 2 * settings.LEASE_SECONDS:
-                self._patient_until = now + 2 * settings.LEASE_SECONDS
+                self._be_patient()
+
+    def _be_patient(self) -> None:
+        """Take nobody for dead until all that live have had the time to renew their leases."""
+        self._patient_until = time.monotonic() + 2 * settings.LEASE_SECONDS
 
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
         if not waiting:
@@ -110,7 +116,7 @@ class Reaper:
             self._first_seen.pop(_Sighting(type(job), job.pk, job.attempt, "queued"), None)
 
     def _recover_dead(self, running: list[_Sighting]) -> None:
-        leases = client().mget([lease_key(s.kind, s.pk) for s in running]) if running else []
+        leases = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in running]) if running else []
         without = [s for s, lease in zip(running, leases, strict=True) if lease is None]
         self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in without}
         for job in _load([s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]):

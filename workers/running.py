@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, close_old_connections
 
 from workers.jobs import Job
 from workers.leases import Lease, lease_key
 
 logger = logging.getLogger(__name__)
+PERSISTENT_SECONDS = 60.0
+PAUSE_SECONDS = 0.5
+
 AnyJob = TypeVar("AnyJob", bound=Job)
 
 
@@ -21,7 +27,7 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
     The lease is taken before the claim, so that the reaper never sees a running job without one. An exception
     leaves the row running: the lease runs out and the reaper gives the job a new attempt.
     """
-    with Lease(lease_key(kind, pk), attempt) as lease:
+    with Lease(lease_key(kind, pk, attempt)) as lease:
         job = kind.claim(pk, attempt)
         if job is None:
             logger.info("%s %s attempt %d is not waiting any more; dropped", kind.__name__, pk, attempt)
@@ -33,3 +39,20 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
         except Exception as error:
             job.note_error(f"{type(error).__name__}: {error}")
             raise
+
+
+def close_persistently(job: Job, status: str, **fields: Any) -> bool:
+    """`Job.close`, tried for a minute: an answer is worth waiting for a database that is away for a moment.
+
+    Raises `DatabaseError` after that; the reaper gives the job a new attempt.
+    """
+    deadline = time.monotonic() + PERSISTENT_SECONDS
+    while True:
+        try:
+            return job.close(status, **fields)
+        except DatabaseError as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("The end of %s could not be stored, trying again: %s", job.pk, error)
+            close_old_connections()
+            time.sleep(PAUSE_SECONDS)

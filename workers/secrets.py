@@ -6,9 +6,7 @@ import hashlib
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-
-class UnreadableSecretError(Exception):
-    """A stored secret that none of ENCRYPTION_KEYS opens."""
+from workers.errors import UnreadableSecretError
 
 
 def encrypt(value: str) -> str:

@@ -10,6 +10,7 @@ for what comes after the last number they saw, notice nothing.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from django.conf import settings
 from workers.backends.base import Cancellation
 from workers.connections import client, stream_key
 from workers.events import Kind
+
+logger = logging.getLogger(__name__)
 
 # KEYS: stream, lease. ARGV: attempt, sequence (0: the next), kind, position, text, data, stream and lease lifetimes
 # in milliseconds. Returns the last sequence of this attempt, or -1 if a later attempt has begun.
@@ -41,7 +44,7 @@ if sequence == have + 1 then
   have = sequence
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
-if KEYS[2] ~= '' then redis.call('SET', KEYS[2], attempt, 'PX', ARGV[8]) end
+if KEYS[2] ~= '' then redis.call('SET', KEYS[2], 1, 'PX', ARGV[8]) end
 return have
 """
 
@@ -77,6 +80,7 @@ class StreamWriter:
         self._lease_key = lease_key
         self._cancellation = cancellation
         self._entries: list[_Entry] = []
+        self._is_stale = False
         self._acknowledged = 0  # how many of `_entries` Redis has
         self._buffer: list[str] = []  # text that is not an entry yet
         self._position = 0
@@ -100,7 +104,7 @@ class StreamWriter:
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until Redis has everything. False if it has not by then, or never will (stale)."""
         with self._condition:
-            self._condition.wait_for(lambda: self._cancellation.reason == "stale" or self._is_clean(), timeout_seconds)
+            self._condition.wait_for(lambda: self._is_stale or self._is_clean(), timeout_seconds)
             return self._is_clean()
 
     # --- for the flusher -----------------------------------------------------------------------------------
@@ -122,14 +126,16 @@ class StreamWriter:
         if last_sequence < 0:
             self._cancellation.set("stale")
         with self._condition:
-            if last_sequence >= 0:
+            if last_sequence < 0:
+                self._is_stale = True
+            else:
                 self._acknowledged = min(last_sequence, len(self._entries))
             self._condition.notify_all()
 
     @property
     def needs_flushing(self) -> bool:
         with self._condition:
-            return self._cancellation.reason != "stale" and not self._is_clean()
+            return not self._is_stale and not self._is_clean()
 
     def _is_clean(self) -> bool:
         return not self._buffer and self._acknowledged == len(self._entries)
@@ -167,6 +173,9 @@ class _Flusher(threading.Thread):
             try:
                 self._send(writers)
             except redis.RedisError:
+                pause.wait(self.RETRY_SECONDS)
+            except Exception:
+                logger.exception("Events could not be sent; trying again")
                 pause.wait(self.RETRY_SECONDS)
             for writer in writers:
                 if writer.needs_flushing:

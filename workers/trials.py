@@ -22,7 +22,6 @@ from workers.backends.base import Run
 from workers.connections import client
 from workers.errors import WorkerError
 from workers.models import Model, Provider, Role
-from workers.secrets import UnreadableSecretError
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +122,7 @@ def check_model(ticket: str) -> None:
     try:
         text = backend_for(model).check(_run(model))
         trial.finish(text=text, seconds=time.perf_counter() - began)
-    except (WorkerError, UnreadableSecretError) as error:
+    except WorkerError as error:
         trial.fail(str(error))
     except Exception as error:
         logger.exception("The trial of %s failed in a way that was not expected.", model)

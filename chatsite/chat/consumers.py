@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import orjson
 from channels.auth import get_user
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http import Http404
 
 from chatsite.chat import access, feed, notices, presenting, turns
-from chatsite.chat.hub import Frame, decided_frame, finished_frame, hub
+from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
 from chatsite.chat.models import Turn
+from chatsite.chat.threads import in_thread
 from chatsite.chat.turns import RefusedError
 from workers.events import Offset
 
+logger = logging.getLogger(__name__)
+
 SIGNED_OUT = 4401
-TOO_SLOW = 4408
+START_OVER = 4408
 WAITING_FRAMES = 2000
 
 
 class ChatConsumer(AsyncWebsocketConsumer):
     """Frames are JSON objects with a `type`; docs/protocol.md lists them."""
 
+    _sender: asyncio.Task[None] | None = None
+
+    async def __call__(self, *args: Any) -> None:
+        try:
+            await super().__call__(*args)
+        finally:  # whichever way it ended
+            hub().leave(self)
+            if self._sender:
+                self._sender.cancel()
+
     async def connect(self) -> None:
         self.user = self.scope["user"]
         self._outbox: asyncio.Queue[Frame] = asyncio.Queue(WAITING_FRAMES)
-        self._sender: asyncio.Task[None] | None = None
         await self.accept()
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
@@ -42,18 +54,17 @@ class ChatConsumer(AsyncWebsocketConsumer):
         if not await self._is_signed_in():  # signed out while the feed was not watched yet
             await self.close(SIGNED_OUT)
 
-    async def disconnect(self, code: int) -> None:
-        hub().leave(self)
-        if self._sender and self._sender is not asyncio.current_task():
-            self._sender.cancel()
-
     def deliver(self, frame: Frame) -> None:
-        """Queue a frame for the browser. One that does not read is closed; it comes back where it was."""
+        """Queue a frame for the browser. One that does not read has to start over."""
         try:
             self._outbox.put_nowait(frame)
         except asyncio.QueueFull:
-            hub().leave(self)
-            asyncio.get_running_loop().create_task(self.close(TOO_SLOW))
+            self.start_over()
+
+    def start_over(self) -> None:
+        """Close; the tab comes back where it was."""
+        hub().leave(self)
+        asyncio.get_running_loop().create_task(self.close(START_OVER))
 
     async def _pass_on(self) -> None:
         while True:
@@ -77,49 +88,54 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self._refuse(error.code, error.text, frame)
         except Http404:
             self._refuse("not_found", notices.text("not_found"), frame)
+        except Exception:  # the database is away, its disk is full: the person must hear of it where they are
+            logger.exception("A frame of the type %.40r failed", frame.get("type"))
+            self._refuse("not_now", notices.text("not_now"), frame)
 
     async def _dispatch(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
             case "send":
-                await self._answered(await self._submit(frame), frame)
+                client_id = _client_id(frame)
+                await self._answered(await self._submit(frame, client_id), client_id, with_message=True)
             case "again":
-                turn = await database_sync_to_async(turns.again)(
+                client_id = _client_id(frame)
+                turn = await in_thread(turns.again)(
                     self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
                 )
-                await self._answered(turn, frame)
+                await self._answered(turn, client_id, with_message=False)
             case "attach":
                 await self._attach(frame)
             case "stop":
-                await database_sync_to_async(turns.stop)(self.user, reply_id=frame.get("reply"))
+                await in_thread(turns.stop)(self.user, reply_id=frame.get("reply"))
             case "ping":
                 self.deliver({"type": "pong"})
             case _:
                 raise RefusedError("unknown_event")
 
-    async def _submit(self, frame: dict[str, Any]) -> Turn:
-        return await database_sync_to_async(turns.submit)(
+    async def _submit(self, frame: dict[str, Any], client_id: UUID | None) -> Turn:
+        return await in_thread(turns.submit)(
             self.user,
             text=_text(frame, "text"),
             conversation_id=frame.get("conversation") or None,
-            client_id=_client_id(frame),
+            client_id=client_id,
             wanted_route=_text(frame, "route"),
         )
 
-    async def _answered(self, turn: Turn, frame: dict[str, Any]) -> None:
+    async def _answered(self, turn: Turn, client_id: UUID | None, with_message: bool) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""
-        news = await _turn_frame(turn, with_message=frame["type"] == "send")
+        news = await _turn_frame(turn, with_message)
         accepted = {key: news[key] for key in ("conversation", "url", "reply")}
-        self.deliver({"type": "accepted", "client_id": frame.get("client_id"), **accepted})
+        self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
         self.deliver(news)
         await asyncio.to_thread(feed.tell, self.user.pk, news)
 
     async def _attach(self, frame: dict[str, Any]) -> None:
-        turn = await database_sync_to_async(access.reply_or_404)(self.user, frame.get("reply"))
+        turn = await in_thread(access.reply_or_404)(self.user, frame.get("reply"))
         if not turn.answer.is_open:
-            self.deliver(await database_sync_to_async(finished_frame)(turn))
+            self.deliver(await in_thread(finished_frame)(turn))
             return
-        if turn.decision_id:
-            self.deliver(await decided_frame(turn.pk))
+        for decided in await decided_frames(turn.pk):
+            self.deliver(decided)
         await hub().watch_reply(turn.pk, self, _offset(frame))
 
     def _refuse(self, code: str, text: str, frame: dict[str, Any]) -> None:
@@ -127,7 +143,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.deliver(answer | {key: frame[key] for key in ("client_id", "reply") if isinstance(frame.get(key), str)})
 
 
-@database_sync_to_async
+@in_thread
 def _turn_frame(turn: Turn, with_message: bool) -> Frame:
     render = presenting.render_turn if with_message else presenting.render_reply
     return {

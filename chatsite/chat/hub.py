@@ -21,13 +21,13 @@ from uuid import UUID
 import orjson
 import redis
 import redis.asyncio
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from chatsite.chat import presenting
 from chatsite.chat.feed import feed_key
 from chatsite.chat.live import LiveReply
 from chatsite.chat.models import Turn
+from chatsite.chat.threads import in_thread
 from workers.connections import stream_key
 from workers.events import Event, Kind, Offset
 
@@ -43,9 +43,12 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 class Subscriber(Protocol):
-    """Who watches. `deliver` must not block; a subscriber that cannot keep up closes itself and comes back."""
+    """Who watches. `deliver` must not block; a subscriber that cannot keep up lets itself start over."""
 
     def deliver(self, frame: Frame) -> None: ...
+
+    def start_over(self) -> None:
+        """Leave, and come back with the last offset: something could not be passed on."""
 
 
 class _Source:
@@ -68,9 +71,12 @@ class Hub:
     """All sources of a process. Use `hub()`: one for each event loop."""
 
     def __init__(self) -> None:
-        # The reader's socket waits as long as XREAD blocks, so it must have no timeout of its own.
+        # The reader's socket waits as long as XREAD blocks, and not much longer: the other side may be gone for good.
         self._reader: Any = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2, single_connection_client=True
+            settings.REDIS_URL,
+            socket_timeout=BLOCK_MS / 1000 + 3,
+            socket_connect_timeout=2,
+            single_connection_client=True,
         )
         self._client: Any = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
         self._sources: dict[str, _Source] = {}
@@ -84,6 +90,7 @@ class Hub:
         source = self._sources.get(feed_key(user_id))
         if source is None:
             source = _Source(feed_key(user_id), self._receive_feed)
+            source.last_id = f"{time.time_ns() // 1_000_000}-0"  # if Redis is away: old news would be taken for new
             with contextlib.suppress(redis.RedisError, OSError):
                 source.last_id = await self._newest_id(source.key)
             source = self._sources.get(source.key) or self._add(source)
@@ -101,12 +108,12 @@ class Hub:
             if key not in self._sources:
                 self._lives[key] = live
                 self._add(source)
-        for frame in self._lives[key].since(after):
-            subscriber.deliver(frame)
-        source = self._sources[key]
+        source, live = self._sources[key], self._lives[key]
         source.subscribers.add(subscriber)
-        if self._lives[key].is_over:
-            await self._finish(source, self._lives[key])
+        for frame in live.since(after):
+            subscriber.deliver(frame)
+        if live.is_over:
+            await self._finish(source, live)
         await self._include(key)
 
     def leave(self, subscriber: Subscriber) -> None:
@@ -137,13 +144,25 @@ class Hub:
         self._lives.pop(key, None)
 
     async def _read_for_ever(self) -> None:
-        while True:
+        task = asyncio.current_task()
+        # The client can swallow a cancellation that comes while its time-out is armed.
+        while not (task and task.cancelling()):
             try:
                 await self._read_once()
             except (redis.RedisError, OSError) as error:
                 logger.warning("Redis cannot be read, trying again: %s", error)
                 self._reader_id = None
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _pass_on(self, source: _Source, entries: list[Entry]) -> None:
+        """Never raises: what goes wrong with one source must not stop the reading of all others."""
+        try:
+            await source.receive(source, entries)
+        except Exception:
+            logger.exception("What came on %s could not be passed on; its readers start over", source.key)
+            self._forget(source.key)
+            for subscriber in tuple(source.subscribers):
+                subscriber.start_over()
 
     async def _read_once(self) -> None:
         if self._reader_id is None:
@@ -157,7 +176,7 @@ class Hub:
             if source is not None:
                 source.last_id = entries[-1][0].decode()
                 source.heard_at = time.monotonic()
-                await source.receive(source, entries)
+                await self._pass_on(source, entries)
 
     async def _include(self, key: str) -> None:
         """Make the blocked read return, so that the next one includes `key`.
@@ -183,8 +202,9 @@ class Hub:
         for entry in entries:
             event = Event.from_entry(*entry)
             source.tell(live.receive(event))
-            if event.kind == Kind.DECIDED:
-                source.tell([await decided_frame(live.reply_id)])
+            # Also at the start, which names the model, and comes alone if a worker was faster than the router's event.
+            if event.kind in (Kind.DECIDED, Kind.STARTED):
+                source.tell(await decided_frames(live.reply_id))
         if live.is_over:
             await self._finish(source, live)
 
@@ -213,13 +233,13 @@ class Hub:
                 logger.exception("Silent replies could not be looked up; trying again")
 
 
-@database_sync_to_async
+@in_thread
 def _finished_among(reply_ids: list[UUID]) -> set[UUID]:
     turns = Turn.objects.select_related("completion").filter(pk__in=reply_ids)
     return {turn.pk for turn in turns if not turn.answer.is_open}
 
 
-@database_sync_to_async
+@in_thread
 def _finished_frame(reply_id: UUID) -> Frame | None:
     turn = Turn.objects.select_related("completion").filter(pk=reply_id).first()
     if turn is None or turn.answer.is_open:
@@ -237,11 +257,14 @@ def finished_frame(turn: Turn) -> Frame:
     }
 
 
-@database_sync_to_async
-def decided_frame(reply_id: UUID) -> Frame:
-    """The badge of a reply: the route it was given and why."""
-    turn = Turn.objects.select_related("decision__revision", "completion__model").get(pk=reply_id)
-    return {"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)}
+@in_thread
+def decided_frames(reply_id: UUID) -> list[Frame]:
+    """The badge of a reply, the route it was given and why; nothing before there is a decision."""
+    turns = Turn.objects.select_related("decision__revision", "completion__model").exclude(decision=None)
+    return [
+        {"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)}
+        for turn in turns.filter(pk=reply_id)
+    ]
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from workers.events import Event, Kind, Offset
 
 Frame = dict[str, Any]
 
+KEPT_FRAMES = 200  # whoever has missed more gets a snapshot, which is shorter
+
 
 class LiveReply:
-    """Folds the events of one reply; keeps the frames of the current attempt for those who come back."""
+    """Folds the events of one reply; keeps the newest frames of the current attempt for those who come back."""
 
     def __init__(self, reply_id: UUID) -> None:
         self.reply_id = reply_id
@@ -20,7 +23,7 @@ class LiveReply:
         self._offset = Offset(0, 0)
         self._attempt = 0
         self._renderer = BlockRenderer()
-        self._frames: list[tuple[Offset, Frame]] = []
+        self._frames: deque[tuple[Offset, Frame]] = deque(maxlen=KEPT_FRAMES)
 
     def receive(self, event: Event) -> list[Frame]:
         """The frames that an event means for whoever watches."""

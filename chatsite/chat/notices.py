@@ -130,6 +130,9 @@ _NOTICES = {
     "still_answering": Notice(
         "The answer is still being written", "Stop it first, or wait until it is finished, to get another one."
     ),
+    "not_now": Notice(
+        "That did not work", "Something went wrong on our side. What you have typed is kept; try again in a moment."
+    ),
     "bad_frame": Notice("That could not be read", "The page sent something unexpected. Reload it and try again."),
     "unknown_event": Notice(
         "That could not be read", "This page is older than the server. Reload it; what you have typed is kept."

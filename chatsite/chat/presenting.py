@@ -46,6 +46,7 @@ class Entry:
     role: str
     text: str
     rest: str = ""
+    client_id: UUID | None = None
     html: SafeString = field(default_factory=SafeString)
     status: str = Job.Status.DONE
     state: str = ""  # of an answer that is not there yet: routing, waiting, writing, retrying
@@ -121,7 +122,7 @@ def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
 
 def _user_entry(message: Message) -> Entry:
     shown, rest = _fold(message.text)
-    return Entry(id=message.pk, role=message.role, text=shown, rest=rest)
+    return Entry(id=message.pk, role=message.role, text=shown, rest=rest, client_id=message.client_id)
 
 
 def _fold(text: str) -> tuple[str, str]:

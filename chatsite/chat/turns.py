@@ -72,11 +72,12 @@ def submit(
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
     """Queue another answer beside an existing one. Raises `RefusedError` or `Http404`."""
     turn = access.reply_or_404(user, reply_id)
-    if turn.answer.is_open:
-        raise RefusedError("still_answering")
     _check_route(wanted_route, "")
     with transaction.atomic():
-        return _queue_turn(turn.message, wanted_route)
+        message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
+        if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
+            raise RefusedError("still_answering")
+        return _queue_turn(message, wanted_route)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
@@ -155,7 +156,7 @@ def route_names() -> dict[str, str]:
 def _check_route(wanted_route: str, text: str) -> None:
     wanted = wanted_route or _command(text)
     if wanted and wanted not in (names := route_names()):
-        raise RefusedError("unknown_route", route=wanted, routes=", ".join(f"/{name}" for name in names))
+        raise RefusedError("unknown_route", route=wanted[:40], routes=", ".join(f"/{name}" for name in names))
 
 
 def _command(text: str) -> str:

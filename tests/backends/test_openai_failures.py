@@ -51,11 +51,11 @@ FAILURES: dict[str, type[WorkerError]] = {
     "error401": ProviderRefusedError,
     "error403": ProviderRefusedError,
     "error404": UnknownModelError,
-    "error408": ProviderTimeoutError,
+    "error408": BackendUnavailableError,
     "error413": ContextTooLongError,
     "error500": BackendUnavailableError,
     "error503": BackendUnavailableError,
-    "error504": ProviderTimeoutError,
+    "error504": BackendUnavailableError,
 }
 backend = OpenAICompatibleBackend()
 

@@ -111,3 +111,7 @@ def test_without_sockets_one_still_gets_answers(open_page: Callable[..., Page], 
     page.goto("/")
     expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=10 * SECONDS)
     expect(answer(finish(ask(page, "Hello")))).to_have_text("t0 t1")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    expect(answer(finish(ask(page, "Hello again")))).to_have_text("t0 t1")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    assert Turn.objects.count() == 2

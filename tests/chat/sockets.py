@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
 from chatsite.asgi import application
+from chatsite.chat.models import Turn
 
 
 class Tab:
@@ -72,3 +74,15 @@ async def tab(session: str) -> AsyncIterator[Tab]:
 
 def make_async(function: Any) -> Any:
     return sync_to_async(function, thread_sensitive=True)
+
+
+async def ask(alice_tab: Tab, text: str, **fields: Any) -> dict[str, Any]:
+    """Send a message and watch its answer."""
+    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text, **fields)
+    turn = await alice_tab.until("turn")
+    await alice_tab.send(type="attach", reply=turn["reply"])
+    return turn
+
+
+async def stored(reply: str) -> Turn:
+    return await Turn.objects.select_related("completion__answered_by", "decision").aget(pk=uuid.UUID(reply))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chatsite.chat.models import Turn
 from tests.backends.fake_provider import FakeProvider
-from tests.chat.sockets import Tab, make_async, tab
+from tests.chat.sockets import ask, make_async, stored, tab
 from tests.sessions import session_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -21,18 +19,6 @@ Connect = Callable[..., Any]
 @pytest.fixture
 def session(alice: Any) -> str:
     return session_of(alice)
-
-
-async def ask(alice_tab: Tab, text: str, **fields: Any) -> dict[str, Any]:
-    """Send a message and watch its answer."""
-    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text, **fields)
-    turn = await alice_tab.until("turn")
-    await alice_tab.send(type="attach", reply=turn["reply"])
-    return turn
-
-
-async def stored(reply: str) -> Turn:
-    return await Turn.objects.select_related("completion__answered_by", "decision").aget(pk=uuid.UUID(reply))
 
 
 async def test_a_summary_is_routed_and_answered(workers: Any, session: str) -> None:
@@ -146,6 +132,9 @@ async def test_a_provider_that_fails_is_named_as_failed(
     assert row.completion is not None
     assert (finished["status"], row.completion.error_code) == ("failed", code)
     assert "Traceback" not in finished["html"]
+    # What had been written stays.
+    assert row.completion.text == ("t0 t1 t2 " if code == "stream_cut" else "")
+    assert ("t0 t1 t2" in finished["html"]) == (code == "stream_cut")
 
 
 async def test_a_provider_that_recovers_is_asked_again(

@@ -12,6 +12,7 @@ from django.conf import settings
 from chatsite.asgi import application
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
+from tests.pages import rows
 from tests.sessions import session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +49,16 @@ async def test_sending_twice_sends_once(defaults: None, alice_session: str) -> N
         second = await alice_tab.until("accepted")
     assert first["reply"] == second["reply"]
     assert await Message.objects.filter(role="user").acount() == 1
+
+
+async def test_answering_again_twice_answers_once(alice: Any, alice_session: str) -> None:
+    turn = await make_async(rows.turn)(alice, answer="Done")
+    async with tab(alice_session) as alice_tab:
+        for _ in range(2):
+            await alice_tab.send(type="again", reply=str(turn.pk))
+        await alice_tab.until("accepted")
+        assert (await alice_tab.until("error"))["code"] == "still_answering"
+    assert await Turn.objects.acount() == 2
 
 
 async def test_the_other_tab_of_the_same_person_hears_of_it(defaults: None, alice_session: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import signal
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chatsite.chat.models import Turn
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
-from tests.chat.sockets import Tab, make_async, tab
+from tests.chat.sockets import ask, make_async, tab
 from tests.sessions import session_of
 from workers.models import Completion
 
@@ -24,18 +22,6 @@ Connect = Callable[..., Any]
 @pytest.fixture
 def session(alice: Any) -> str:
     return session_of(alice)
-
-
-async def ask(alice_tab: Tab, text: str, **fields: Any) -> dict[str, Any]:
-    """Send a message and watch its answer."""
-    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text, **fields)
-    turn = await alice_tab.until("turn")
-    await alice_tab.send(type="attach", reply=turn["reply"])
-    return turn
-
-
-async def stored(reply: str) -> Turn:
-    return await Turn.objects.select_related("completion__answered_by", "decision").aget(pk=uuid.UUID(reply))
 
 
 async def test_a_worker_killed_in_mid_answer_is_replaced_and_nothing_is_lost(

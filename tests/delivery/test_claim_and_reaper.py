@@ -1,17 +1,19 @@
 """Claims are fenced by attempt; the reaper gives back what was lost and nothing else."""
 
+import threading
 import time
 import uuid
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from workers import queues, reaper, running
+from workers import leases, queues, reaper, running
 from workers.connections import client, stream_key
-from workers.leases import lease_key
+from workers.leases import Lease, lease_key
 from workers.models import Completion, Model, Provider
 from workers.reaper import Reaper
 
@@ -77,7 +79,7 @@ def test_a_row_that_merely_waits_is_left_alone(completion: Completion) -> None:
 
 def test_a_running_row_with_a_lease_is_left_alone(completion: Completion) -> None:
     Completion.claim(completion.pk, 1)
-    client().set(lease_key(Completion, completion.pk), 1)
+    client().set(lease_key(Completion, completion.pk, 1), 1)
     subject = Reaper()
     for _ in range(5):
         subject.scan()
@@ -90,7 +92,7 @@ def test_a_running_row_without_a_lease_gets_a_new_attempt_that_goes_first(comple
     waiting.publish()
     Completion.claim(completion.pk, 1)
     subject = Reaper()
-    subject._notice_restart(0)
+    subject._notice_restart()
     subject._patient_until = 0
     subject.scan()
     completion.refresh_from_db()
@@ -100,6 +102,67 @@ def test_a_running_row_without_a_lease_gets_a_new_attempt_that_goes_first(comple
     assert (completion.status, completion.attempt) == ("queued", 2)
     assert client().llen(completion.queue) == 1, "the list that is served first"
     assert client().llen(f"{completion.queue}:5") == 1
+
+
+def test_the_lease_of_an_old_attempt_says_nothing_of_the_new_one(completion: Completion) -> None:
+    Completion.objects.filter(pk=completion.pk).update(attempt=2)
+    Completion.claim(completion.pk, 2)
+    client().set(lease_key(Completion, completion.pk, 1), 1)  # by a process that was frozen, and thawed
+    subject = Reaper()
+    subject._notice_restart()
+    subject._patient_until = 0
+    for _ in range(2):
+        subject.scan()
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt) == ("queued", 3)
+
+
+def test_a_lease_that_could_not_be_taken_is_not_renewed(completion: Completion, monkeypatch: Any) -> None:
+    key = lease_key(Completion, completion.pk, 1)
+    with monkeypatch.context() as away:
+        away.setattr(leases, "client", lambda: redis.Redis(port=1))
+        with pytest.raises(redis.ConnectionError), running.claimed(Completion, str(completion.pk), 1):
+            pass
+    with Lease("lease:another"):  # the keeper is at work
+        leases._keeper()._renew()
+    assert not client().exists(key)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_time_without_redis_the_reaper_waits_for_renewals(completion: Completion, monkeypatch: Any) -> None:
+    Completion.claim(completion.pk, 1)
+    subject, stop = Reaper(), threading.Event()
+    subject._notice_restart()
+    subject._patient_until = 0
+
+    def scan() -> None:
+        stop.set()
+        raise redis.ConnectionError
+
+    with monkeypatch.context() as away:
+        away.setattr(subject, "scan", scan)
+        subject.run(stop)
+    for _ in range(3):
+        subject.scan()
+    completion.refresh_from_db()
+    assert completion.attempt == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_waits_for_a_database_that_is_away_for_a_moment(completion: Completion, monkeypatch: Any) -> None:
+    claimed = Completion.claim(completion.pk, 1)
+    assert claimed is not None
+    close, failures = claimed.close, iter([OperationalError("the database is starting up")] * 2)
+
+    def close_later(*arguments: Any, **fields: Any) -> bool:
+        for failure in failures:
+            raise failure
+        return close(*arguments, **fields)
+
+    monkeypatch.setattr(claimed, "close", close_later)
+    assert running.close_persistently(claimed, "done", text="Worth it.")
+    completion.refresh_from_db()
+    assert (completion.status, completion.text) == ("done", "Worth it.")
 
 
 def test_after_a_restart_of_redis_the_reaper_waits_for_renewals(completion: Completion, monkeypatch: Any) -> None:

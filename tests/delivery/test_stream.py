@@ -67,6 +67,24 @@ def test_a_stale_attempt_cannot_write_and_is_told(reply_id: uuid.UUID) -> None:
     assert [str(event.offset) for event in events(reply_id)] == ["1-1", "2-1"]
 
 
+def test_a_stale_attempt_that_was_stopped_before_does_not_try_for_ever(reply_id: uuid.UUID) -> None:
+    old, cancellation = writer(reply_id, attempt=1)
+    stream.append(reply_id, 2, Kind.STARTED, {})
+    cancellation.set("cancelled")
+    old.event(Kind.CANCELLED)
+    assert not old.flush(10)
+    assert not old.needs_flushing
+
+
+def test_what_cannot_be_sent_does_not_stop_the_others(reply_id: uuid.UUID) -> None:
+    broken, _ = writer(uuid.uuid4())
+    broken.delta("half a character: \ud83d")
+    subject, _ = writer(reply_id)
+    subject.event(Kind.STARTED)
+    broken.acknowledge(-1)  # or it would be tried again as long as the process lives
+    assert subject.flush(10)
+
+
 def test_events_that_redis_lost_are_sent_again_under_their_numbers(reply_id: uuid.UUID) -> None:
     subject, cancellation = writer(reply_id)
     subject.event(Kind.STARTED)

@@ -18,7 +18,6 @@ from workers.errors import (
     BackendUnavailableError,
     ContextTooLongError,
     ProviderRefusedError,
-    ProviderTimeoutError,
     RateLimitedError,
     UnknownModelError,
     WorkerError,
@@ -73,7 +72,7 @@ def _error(host: str, status: int, code: str, message: str, retry_after_seconds:
     if status == 429 and code != "insufficient_quota":
         return RateLimitedError(f"{host} asks for fewer requests (429){said}", retry_after_seconds)
     if status in (408, 504):
-        return ProviderTimeoutError(f"{host} gave up waiting for its model ({status}){said}")
+        return BackendUnavailableError(f"{host} gave up waiting for its model ({status}){said}")
     if status >= 500:
         return BackendUnavailableError(f"{host} has a failure of its own ({status}){said}")
     if status < 400:

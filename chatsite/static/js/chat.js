@@ -28,7 +28,9 @@ const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
   closed() {
     clearTimeout(notice);
     notice = setTimeout(() => (connection.hidden = false), QUIET_MS);
-    if (socket.isBlocked) stream.refresh();
+    if (!socket.isBlocked) return;
+    composer.sendAsForm();
+    stream.refresh();
   },
   signedOut() {
     location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname)}`);

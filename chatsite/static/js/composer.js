@@ -64,6 +64,14 @@ export class Composer {
     if (this.#sending) this.#socket.send(this.#sending);
   }
 
+  // There is no socket to wait for: what was to go through it is posted.
+  sendAsForm() {
+    if (!this.#sending) return;
+    this.#release();
+    this.#prepareForm();
+    this.#form.submit();
+  }
+
   // Whether `clientId` is the message that this composer was sending.
   accepted(clientId) {
     if (this.#sending?.client_id !== clientId) return false;
@@ -108,7 +116,7 @@ export class Composer {
   }
 
   #submitted(event) {
-    if (this.#socket.isBlocked) return; // the form works by itself
+    if (this.#socket.isBlocked) return this.#prepareForm(); // the form works by itself
     event.preventDefault();
     const text = this.#text.value;
     if (this.isSending || !text.trim() || this.#isTooLong(text)) return;
@@ -125,6 +133,11 @@ export class Composer {
     this.#send.disabled = true;
     const isOut = this.#socket.send(this.#sending);
     if (!isOut && this.#socket.wasEverOpen) this.#refusal.textContent = this.#form.dataset.waiting;
+  }
+
+  #prepareForm() {
+    this.#form.elements.client_id.value = this.#clientId(this.#text.value);
+    this.#save();
   }
 
   #changed() {
@@ -153,7 +166,11 @@ export class Composer {
   // --- the draft -------------------------------------------------------------------------------------------
 
   get #key() {
-    return `draft:${this.#thread.user}:${this.#thread.conversation ?? "new"}`;
+    return this.#keyOf(this.#thread.conversation ?? "new");
+  }
+
+  #keyOf(conversation) {
+    return `draft:${this.#thread.user}:${conversation}`;
   }
 
   #save() {
@@ -162,9 +179,17 @@ export class Composer {
   }
 
   #restore() {
+    this.#forgetArrived(this.#key);
+    this.#forgetArrived(this.#keyOf("new")); // where this conversation may have begun
     const { text = "", sent = null } = load(this.#key);
     this.#sent = sent;
     if (!this.#text.value) this.#text.value = text;
+  }
+
+  // A draft that was sent and is on the page is none any more; the page before could not know.
+  #forgetArrived(key) {
+    const { text, sent } = load(key);
+    if (sent && sent.text === text && this.#thread.has(sent.client_id)) save(key, {});
   }
 
   // The same text again is the same message, even from a page that was closed before it heard of the first.

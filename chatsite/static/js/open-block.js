@@ -2,7 +2,7 @@
 // The server's rendering takes its place as soon as the block is finished.
 
 const LIGHT_MAX = 12_000; // longer text is shown as it is
-const LINE = /^( *)(?:(#{1,6}) |([-*+]|\d{1,9}[.)]) |(>) ?)?(.*)$/;
+const LINE = /^( *)(?:(#{1,6}) |([-*+]|\d{1,9}[.)]) |(>) ?)?(.*)$/s;
 const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|__(.+?)__|\*([^\s*](?:.*?[^\s*])?)\*/g;
 const FENCE = /^ {0,3}(```|~~~)/;
 

@@ -1,6 +1,7 @@
 // An answer that is being written: finished blocks as HTML, the open block as text.
 import { count, dropFirst } from "./codepoints.js";
 import { showOpenBlock } from "./open-block.js";
+import { keepingWhy } from "./why.js";
 
 function element(tag, className) {
   const made = document.createElement(tag);
@@ -80,11 +81,15 @@ export class Reply {
   }
 
   setState(state) {
-    this.#article.dataset.state = state;
+    if (this.#article.dataset.state !== state) this.#article.dataset.state = state;
   }
 
   decided(html) {
-    this.#article.querySelector(".decision").innerHTML = html; // our own template
+    const decision = this.#article.querySelector(".decision");
+    keepingWhy(decision, () => {
+      decision.innerHTML = html; // our own template
+      return decision;
+    });
     if (this.#article.dataset.state === "routing") this.setState("waiting");
   }
 
@@ -101,7 +106,7 @@ export class Reply {
 
   snapshot({ offset, attempt, html, tail, length }) {
     this.after = this.#offset = offset;
-    this.setState(attempt > 1 ? "retrying" : "writing");
+    this.setState(attempt > 1 && length === 0 ? "retrying" : "writing");
     this.#stale = null;
     this.#draft = new Draft();
     this.#draft.set(html, tail, length);
@@ -131,8 +136,8 @@ export class Reply {
   }
 
   #overtake() {
-    if (!this.#stale || this.#draft.length < this.#stale.length) return;
-    this.#answer.replaceChildren(this.#draft.root);
+    if (this.#stale && this.#draft.length < this.#stale.length) return;
+    if (this.#stale) this.#answer.replaceChildren(this.#draft.root);
     this.#stale = null;
     this.setState("writing");
   }

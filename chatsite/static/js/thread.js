@@ -1,4 +1,5 @@
 // The messages of the conversation that the page shows.
+import { keepingWhy } from "./why.js";
 
 function parse(html) {
   const template = document.createElement("template");
@@ -36,6 +37,11 @@ export class Thread {
     menu.hidden = false;
   }
 
+  // Whether the page shows the message that was sent under this id.
+  has(clientId) {
+    return this.#messages.querySelector(`[data-client="${CSS.escape(clientId)}"]`) !== null;
+  }
+
   find(reply) {
     return document.getElementById(`m-${reply}`);
   }
@@ -51,16 +57,14 @@ export class Thread {
     }
   }
 
-  // Show the finished answer. What was unfolded stays unfolded.
+  // Show the finished answer.
   finish(reply, html) {
     const before = this.find(reply);
-    const after = parse(html).querySelector(".message");
-    const why = after.querySelector(".why");
-    if (why) why.open = before.querySelector(".why")?.open ?? false;
-    const hadFocus = before.contains(document.activeElement);
-    before.replaceWith(after);
-    if (hadFocus) why?.querySelector("summary").focus();
-    return after;
+    return keepingWhy(before, () => {
+      const after = parse(html).querySelector(".message");
+      before.replaceWith(after);
+      return after;
+    });
   }
 
   // Take over from a fresh copy of the page what is missing here, finished there, or gone.

@@ -1,0 +1,41 @@
+"""Where the web process waits for its database and for Redis on behalf of sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections
+
+# Not the one thread that Channels would use for all sockets together: there, one call that waits for a lock of the
+# database or a silent Redis would hold up every tab, its pings included.
+_THREADS = ThreadPoolExecutor(16, thread_name_prefix="sockets")
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def in_thread(function: Callable[Given, Result]) -> Callable[Given, Awaitable[Result]]:
+    """`function`, which may use the database, as a coroutine function that runs it in a thread.
+
+    Cancelling ends the wait at once, not the thread. (`channels.db.database_sync_to_async` swallows the cancellation
+    if its thread is at work, so that a task which loops for ever could not be ended.)
+    """
+
+    @wraps(function)
+    async def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        call = partial(_with_good_connections, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+
+    return run
+
+
+def _with_good_connections(call: Callable[[], Result]) -> Result:
+    close_old_connections()
+    try:
+        return call()
+    finally:
+        close_old_connections()

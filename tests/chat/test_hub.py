@@ -1,0 +1,111 @@
+"""The web process's reader of streams: what goes wrong with one reply or one tab stays with it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from chatsite.chat import presenting, turns
+from chatsite.chat.hub import hub
+from chatsite.chat.live import KEPT_FRAMES
+from chatsite.chat.models import Turn
+from tests.chat.sockets import Tab, tab
+from tests.sessions import session_of
+from workers import stream
+from workers.events import Kind
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def session(alice: Any, defaults: None) -> str:
+    return session_of(alice)
+
+
+async def send(alice_tab: Tab, text: str) -> uuid.UUID:
+    """Send a message and watch its reply, which nobody answers."""
+    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text)
+    reply = (await alice_tab.until("turn"))["reply"]
+    await alice_tab.send(type="attach", reply=reply)
+    await alice_tab.send(type="ping")
+    await alice_tab.until("pong")
+    return uuid.UUID(reply)
+
+
+def write(reply: uuid.UUID, deltas: int) -> None:
+    """Write `t0 t1 …` to the reply's stream, as a worker would."""
+    writer = stream.StreamWriter(reply, 1, f"lease:test:{reply}", stream.Cancellation())
+    writer.event(Kind.STARTED, model="m")
+    for number in range(deltas):
+        writer.delta(f"t{number} ")
+        assert writer.flush(10)
+
+
+async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
+    session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tab(session) as alice_tab:
+        reply = await send(alice_tab, "Hello")
+        with monkeypatch.context() as broken:
+            broken.setattr("chatsite.chat.live.LiveReply.receive", lambda *_: 1 / 0)
+            write(reply, 1)
+            assert (await alice_tab.socket.receive_output(timeout=10))["code"] == 4408
+    async with tab(session) as again:
+        await again.send(type="attach", reply=str(reply))
+        assert (await again.until("snapshot"))["tail"] == "t0 "
+
+
+async def test_a_reply_that_was_deleted_meanwhile_disturbs_nobody(session: str) -> None:
+    async with tab(session) as alice_tab:
+        gone, kept = await send(alice_tab, "Delete me"), await send(alice_tab, "Keep me")
+        await Turn.objects.filter(pk=gone).adelete()
+        write(gone, 1)
+        write(kept, 1)
+        await alice_tab.until("delta", reply=str(kept), text="t0 ")
+
+
+async def test_a_tab_that_has_missed_much_gets_a_snapshot(session: str) -> None:
+    missed = KEPT_FRAMES + 50
+    async with tab(session) as watching:
+        reply = await send(watching, "Hello")
+        write(reply, missed)
+        await watching.until_shown(str(reply), f"t{missed - 1} ")
+        async with tab(session) as back:
+            await back.send(type="attach", reply=str(reply), after="1-2")
+            assert (await back.until("snapshot"))["tail"] == watching.text_of(str(reply))
+        newest = watching.frames[-1]["offset"]
+        attempt, sequence = newest.split("-")
+        async with tab(session) as back:
+            await back.send(type="attach", reply=str(reply), after=f"{attempt}-{int(sequence) - 3}")
+            assert [(await back.until("delta"))["text"] for _ in range(3)] == [
+                f"t{number} " for number in range(missed - 3, missed)
+            ]
+
+
+async def test_what_fails_here_is_said_where_the_person_is(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(*_: Any, **__: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    async with tab(session) as alice_tab:
+        with monkeypatch.context() as broken:
+            broken.setattr(turns, "submit", full_disk)
+            await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Keep this")
+            refused = await alice_tab.until("error")
+        assert refused["code"] == "not_now"
+        assert "is kept" in refused["text"]
+        await send(alice_tab, "Now it goes")
+
+
+async def test_a_tab_that_is_gone_leaves_nothing_behind(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tab(session) as alice_tab:
+        await send(alice_tab, "Hello")
+        assert hub()._sources
+    assert not hub()._sources
+    monkeypatch.setattr(presenting, "render_turn", lambda *_: 1 / 0)
+    async with tab(session) as alice_tab:
+        await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
+        await alice_tab.until("error")
+    assert not hub()._sources
