@@ -23,6 +23,12 @@ _HEADING = re.compile(r"^\s*#{1,6}\s+|^\s*(?:[=*_~-]\s*){3,}$")
 _SPEAKER = re.compile(r"^\s*(?:\[[^\]]{1,40}\]\s*)?[\w .'@-]{1,30}:\s|^\s*\[?\d{1,2}[:.]\d{2}")
 _QUOTE_MARK = re.compile(r"^\s*(?:>\s?)+")
 _ENDS = re.compile(r"[.!?…。！？؟।:;；：][\"'”’»)\]」』*_]*\s*$")
+# After one of these a number is no list item: “... under section / 7. This requirement ...”, with a hard line break.
+_EXPECTS_NUMBER = re.compile(
+    r"(?:\b(?:sections?|articles?|paragraphs?|clauses?|chapters?|pages?|steps?|versions?|and|or|to|of|in|by|than"
+    r"|Abschnitt|Absatz|Artikel|Seite|und|oder|von|et|ou|de|y)|§)$",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(r"(?<=[,;:，、；：،])\s*|\s(?=[–—-]\s)")
 
 # Common short words by which the language of a text is told; the splitter needs it for abbreviations and dates.
@@ -73,7 +79,7 @@ def _blocks(text: str) -> Iterator[tuple[str, bool]]:
             yield " ".join(lines), True
             lines = []
         if is_prose:
-            lines.append(_unmarked(line))
+            lines.append(_unmarked(line, is_first=not lines))
         else:
             yield _HEADING.sub("", line), False
     yield " ".join(lines), True
@@ -82,6 +88,8 @@ def _blocks(text: str) -> Iterator[tuple[str, bool]]:
 def _goes_on(line: str, following: str) -> bool:
     """Whether a sentence that began in `line` continues in `following`: a text with hard line breaks."""
     start = following.lstrip("> \t")[:1]
+    if start.isdigit() and len(line) > _HARD_BREAK and _EXPECTS_NUMBER.search(line):
+        return True
     if not start.isalpha() or _ITEM.match(following) or _SPEAKER.match(following):
         return False
     is_long = len(line) > _HARD_BREAK
@@ -90,8 +98,10 @@ def _goes_on(line: str, following: str) -> bool:
     return is_long or (start.islower() and len(line) > _HARD_BREAK // 2)
 
 
-def _unmarked(line: str) -> str:
-    return _ITEM.sub("", _QUOTE_MARK.sub("", line)).strip()
+def _unmarked(line: str, is_first: bool) -> str:
+    """`line` without quotation marks and, where a stretch begins, without the mark of a list."""
+    line = _QUOTE_MARK.sub("", line)
+    return (_ITEM.sub("", line) if is_first else line).strip()
 
 
 def _segments(language: str, block: str) -> Iterator[str]:

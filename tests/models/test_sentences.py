@@ -41,6 +41,14 @@ def test_a_line_break_within_a_sentence_is_no_boundary() -> None:
     ]
 
 
+def test_a_number_that_belongs_to_the_sentence_begins_no_list() -> None:
+    licence = (
+        "This work is released under this licence and any conditions added under section\n"
+        "    7.  This requirement modifies the one in section 4."
+    )
+    assert texts(licence)[0].endswith("added under section 7.")
+
+
 def test_lines_of_a_list_or_a_chat_stay_apart_and_lose_their_marks() -> None:
     assert texts("- milk\n* bread\n2. cheese") == ["milk", "bread", "cheese"]
     assert texts("Ann: hi there\nBen: hello, how are you") == ["Ann: hi there", "Ben: hello, how are you"]
