@@ -1,10 +1,13 @@
 """The ASGI application: pages over HTTP, one socket per tab at /ws/."""
 
 import os
+import warnings
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
+# WhiteNoise serves the site's small files from a synchronous iterator, which is fine.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 http = get_asgi_application()  # before anything that touches models
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402

@@ -90,10 +90,12 @@ def _goes_on(line: str, following: str) -> bool:
     start = following.lstrip("> \t")[:1]
     if start.isdigit() and len(line) > _HARD_BREAK and _EXPECTS_NUMBER.search(line):
         return True
-    if not start.isalpha() or _ITEM.match(following) or _SPEAKER.match(following):
+    if not start.isalpha() or _ITEM.match(following):
         return False
-    is_long = len(line) > _HARD_BREAK
-    if _ENDS.search(line[-20:]):
+    is_long, is_finished = len(line) > _HARD_BREAK, bool(_ENDS.search(line[-20:]))
+    if _SPEAKER.match(following) and (is_finished or not is_long or start.isupper()):
+        return False  # “Ann: hi there”, but not the second line of “... or if / you modify it: ...”
+    if is_finished:
         return is_long and line[-1] not in ":;" and not _SPEAKER.match(line)
     return is_long or (start.islower() and len(line) > _HARD_BREAK // 2)
 

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
+# SQLite lets one write at a time and the others sleep in between: there, queueing here is several times faster.
+_COUNT = 16 if connection.vendor == "postgresql" else 1
 # Not the one thread that Channels would use for all sockets together: there, one call that waits for a lock of the
 # database or a silent Redis would hold up every tab, its pings included.
-_THREADS = ThreadPoolExecutor(16, thread_name_prefix="sockets")
+_THREADS = ThreadPoolExecutor(_COUNT, thread_name_prefix="sockets")
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

@@ -49,6 +49,16 @@ def test_a_number_that_belongs_to_the_sentence_begins_no_list() -> None:
     assert texts(licence)[0].endswith("added under section 7.")
 
 
+def test_words_before_a_colon_are_no_speaker_in_the_middle_of_a_sentence() -> None:
+    assert texts(
+        "You have certain responsibilities if you distribute copies of it, or if\n"
+        "you modify it: responsibilities to respect the freedom of others."
+    ) == [
+        "You have certain responsibilities if you distribute copies of it, or if you modify it: "
+        "responsibilities to respect the freedom of others."
+    ]
+
+
 def test_lines_of_a_list_or_a_chat_stay_apart_and_lose_their_marks() -> None:
     assert texts("- milk\n* bread\n2. cheese") == ["milk", "bread", "cheese"]
     assert texts("Ann: hi there\nBen: hello, how are you") == ["Ann: hi there", "Ben: hello, how are you"]

@@ -155,7 +155,7 @@ def _scores(sentences: Sequence[Sentence], candidates: list[int], vectors: np.nd
 
 
 def _penalty(sentence: Sentence) -> float:
-    """Headings, scraps, halves, introductions of lists, code and tables come last, but come if there is nothing else."""
+    """Headings, scraps, halves, introductions, code and tables come last, but come if there is nothing else."""
     is_scrap = not sentence.is_prose or word_count(sentence.text) < _MIN_WORDS or sentence.text.endswith((":", "："))
     is_scrap |= sentence.text[:1].islower()  # the second half of something
     letters = sum(char.isalpha() or char.isspace() for char in sentence.text)
