@@ -47,7 +47,7 @@ CLASSIFY = re.compile(
     r"\bis (?:this|it|the) .* or \w+\?|sort (?:these|into)|rate (?:this|the)|tag (?:this|these)"
 )
 
-Predict = Callable[[str], str]
+Predict = Callable[[dict[str, Any]], str]
 
 
 def by_keywords(text: str) -> str:
@@ -62,7 +62,7 @@ def by_keywords(text: str) -> str:
 def print_quality(name: str, rows: Sequence[dict[str, Any]], predict: Predict) -> None:
     truth = [row["role"] for row in rows]
     keywords = metrics.scores(truth, [by_keywords(row["text"]) for row in rows], ROLES)
-    router = metrics.scores(truth, [predict(row["text"]) for row in rows], ROLES)
+    router = metrics.scores(truth, [predict(row) for row in rows], ROLES)
     print(
         f"{name:24} {len(rows):5}   {router['accuracy']:.3f}   {router['macro_f1']:.3f}      "
         f"{keywords['accuracy']:.3f}   {keywords['macro_f1']:.3f}"
@@ -104,8 +104,8 @@ def main() -> None:
     artefact = (ROUTER / "artefacts" / "classifier.safetensors").read_bytes()
     policy = compile_policy(default_snapshot(), artefact, encode)
 
-    def predict(text: str) -> str:
-        return decide(Request(text), policy, encode).role
+    def predict(row: dict[str, Any]) -> str:
+        return decide(Request(row["text"], context=row.get("context") or ""), policy, encode).role
 
     rows = list(read_rows(options.file, "text", "role"))
     real = list(read_rows(ROUTER / "data" / "real_chat.jsonl", "text", "role", "part"))
