@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.browser.chromium import launch_chromium
 
 # Playwright keeps an event loop running in this thread, which Django takes for a coroutine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+expect.set_options(timeout=10_000)  # a message may wait for a route, a worker and a stream on a busy machine
 
 
 @pytest.fixture(scope="package")
