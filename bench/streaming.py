@@ -31,6 +31,7 @@ from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
+from chatsite.chat.models import Turn  # noqa: E402
 from router.models import Route  # noqa: E402
 from router.revisions import publish  # noqa: E402
 from tests import processes  # noqa: E402
@@ -102,6 +103,12 @@ def percentiles(values: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 2), "p95": round(cuts[94], 2), "p99": round(cuts[98], 2)}
 
 
+def waits_for_a_route() -> list[float]:
+    """From the saved message to a light worker that takes it, of every turn."""
+    times = Turn.objects.values_list("queued_at", "started_at")
+    return [(started - queued).total_seconds() * 1000 for queued, started in times if started]
+
+
 def memory_mib(pid: int) -> float:
     return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
 
@@ -143,6 +150,7 @@ def main() -> None:
             "model": options.model,
             "answers": options.streams * options.rounds,
             "wrong_tokens": sum(stream.wrong for stream in streams),
+            "waited_for_a_route_ms": percentiles(waits_for_a_route()),
             "time_to_first_token_ms": percentiles([ms for stream in streams for ms in stream.first_ms]),
             "added_per_token_ms": percentiles([ms for stream in streams for ms in stream.added_ms]),
             "tokens_per_second": round(tokens / wall),

@@ -18,20 +18,22 @@ SETTLE_SECONDS = 0.002  # the end of a task is signalled a moment before its slo
 class WakeWhenFree(bootsteps.StartStopStep):
     """A step of Celery's worker: the end of a task turns the event loop."""
 
-    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
-        """Called by Celery when the loop begins."""
-        ear, self._voice = socket.socketpair()
-        for end in (ear, self._voice):
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._ear, self._voice = socket.socketpair()
+        for end in (self._ear, self._voice):
             end.setblocking(False)
-        hub.add_reader(ear, self._heard, ear, hub)
         signals.task_postrun.connect(self._ended)
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        """Called by Celery when the loop begins, and again after each loss of the broker."""
+        hub.add_reader(self._ear, self._heard, hub)
 
     def _ended(self, **_: Any) -> None:
         """In the thread of the task."""
         with suppress(BlockingIOError):  # so many are waiting to be heard that one more would change nothing
             self._voice.send(b"!")
 
-    @staticmethod
-    def _heard(ear: socket.socket, hub: Any) -> None:
-        ear.recv(4096)
+    def _heard(self, hub: Any) -> None:
+        self._ear.recv(4096)
         hub.call_later(SETTLE_SECONDS, bool)

@@ -21,12 +21,13 @@ MOST_PER_NAME = 60
 
 def is_throttled(request: HttpRequest, name: str) -> bool:
     """Whether too many sign-ins failed within a minute, from this address or for this name."""
+    limits = _limits(request, name)
     try:
-        counts = client().mget(list(_limits(request, name)))
+        counts = client().mget(list(limits))
     except redis.RedisError as error:
         logger.warning("Failed sign-ins cannot be counted: %s", error)
         return False
-    return any(int(count or 0) >= most for count, most in zip(counts, _limits(request, name).values(), strict=True))
+    return any(int(count or 0) >= most for count, most in zip(counts, limits.values(), strict=True))
 
 
 def note_failure(request: HttpRequest, name: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.http import Http404
+from django.contrib.auth import get_user
+from django.http import Http404, HttpRequest
 
 from chatsite.chat import access, feed, notices, presenting, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
@@ -74,10 +74,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
             elif not await self._is_signed_in():
                 await self.close(SIGNED_OUT)
 
-    async def _is_signed_in(self) -> bool:
+    @in_thread
+    def _is_signed_in(self) -> bool:
         """Whether this tab's own session still stands, as the database says now."""
-        session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
-        return (await get_user({"session": session})).is_authenticated
+        request = HttpRequest()
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
+        return get_user(request).is_authenticated
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         frame: dict[str, Any] = {}
