@@ -1,13 +1,15 @@
 """Signing out, another password, or being switched off by an admin, reaches every open tab.
 
-A tab that is told looks by itself whether its session still stands.
+A tab that is told looks by itself whether its session still stands, so it is told once the change is committed.
 """
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
@@ -18,10 +20,14 @@ from chatsite.chat import feed
 def tell_tabs(sender: Any, instance: Session, **kwargs: Any) -> None:
     # Not at `user_logged_out`: that comes before the session is gone, and tabs look whether it is.
     if user_id := instance.get_decoded().get(SESSION_KEY):
-        feed.tell(user_id, {"type": "signed_out"})
+        _tell(user_id)
 
 
 @receiver(post_save, sender=settings.AUTH_USER_MODEL)
 def tell_tabs_of_change(sender: Any, instance: Any, created: bool, update_fields: Any, **kwargs: Any) -> None:
     if not created and update_fields != {"last_login"}:  # what signing in writes
-        feed.tell(instance.pk, {"type": "signed_out"})
+        _tell(instance.pk)
+
+
+def _tell(user_id: Any) -> None:
+    transaction.on_commit(partial(feed.tell, user_id, {"type": "signed_out"}))
