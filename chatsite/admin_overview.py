@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chatsite.chat.models import Turn
-from router.models import Revision, Route, RouteModel
+from router.models import Correction, Revision, Route, RouteModel
+from router.revisions import draft_is_published
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
 from workers.trials import is_served
@@ -43,6 +44,8 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["live_revision"] = Revision.objects.filter(is_live=True).select_related("author").first()
     context["counts"] = _counts(request)
     context["tasks"] = _tasks() if request.user.has_perm("workers.view_provider") else []
+    if request.user.has_perm("router.change_correction"):
+        context["tasks"] += _corrections_to_review()
     return context
 
 
@@ -83,7 +86,10 @@ def _missing_models() -> list[Task]:
             task for route, task in zip(empty, tasks, strict=True) if route.role != Role.GENERATE
         ]
     if not Revision.objects.filter(is_live=True).exists():
-        tasks.append(Task("No routes are published yet. Run manage.py load_defaults, or save a route."))
+        tasks.append(Task("No routes are published yet. Run manage.py load_defaults, or publish the draft."))
+    elif not draft_is_published():
+        text = "The draft has changes that are not live yet."
+        tasks.append(Task(text, "Look at them", reverse("admin:router_revision_draft")))
     return tasks
 
 
@@ -97,6 +103,12 @@ def _missing_workers() -> list[Task]:
         ]
     except redis.RedisError:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
+
+
+def _corrections_to_review() -> list[Task]:
+    number = Correction.objects.filter(state=Correction.State.PENDING).count()
+    link = reverse("admin:router_correction_changelist")
+    return [Task(f"Corrections to review: {number}.", "Review them", link)] if number else []
 
 
 def _set_aside() -> list[Task]:

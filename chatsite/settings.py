@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "csp",
     "chatsite.accounts",
     "chatsite.chat",
+    "chatsite.routing",
     "router",
     "workers",
 ]

@@ -1,26 +1,26 @@
-"""Routes with all that belongs to them, and the revisions that were published, in the admin."""
+"""Routes with all that belongs to them, in the admin: together they are the draft."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from router import publishing
+from router import drafts
+from router.advice import advice
 from router.forms import ModelsInOrder, RouteForm
-from router.models import Example, Revision, Route, RouteModel, Rule
+from router.models import Example, Route, RouteModel, Rule
+from workers.forms import GroupBoxes
 from workers.models import Role
 
 
@@ -68,8 +68,8 @@ class ExampleInline(RoutePart):
 
 
 @admin.register(Route)
-class RouteAdmin(ModelAdmin):
-    """Each save of a route, with all its parts, is one published revision; what cannot be published is not saved."""
+class RouteAdmin(GroupBoxes, ModelAdmin):
+    """Saving a route changes the draft; `chatsite.routing` publishes it. Two admins never overwrite each other."""
 
     form = RouteForm
     inlines = (RouteModelInline, RuleInline, ExampleInline)
@@ -78,8 +78,10 @@ class RouteAdmin(ModelAdmin):
     search_fields = ("name", "title", "description")
     fieldsets = (
         (None, {"fields": ("title", "name", "description", "role", "is_enabled", "becomes_default", "position")}),
+        ("Who may use it", {"fields": ("groups",)}),
         ("How it is recognised", {"fields": ("threshold", "new_examples")}),
         ("How it answers", {"fields": ("labels", "prompt_template", "options")}),
+        (None, {"fields": ("opened_version", "overwrite")}),
     )
     conditional_fields = {"labels": f"role == '{Role.CLASSIFY}'"}
 
@@ -109,7 +111,7 @@ class RouteAdmin(ModelAdmin):
     def examples(self, route: Any) -> int:
         return int(route.example_count)
 
-    # --- Saving is publishing -----------------------------------------------------------------------------------
+    # --- Saving changes the draft ---------------------------------------------------------------------------------
 
     def changeform_view(
         self,
@@ -131,6 +133,10 @@ class RouteAdmin(ModelAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Route, form: RouteForm, change: bool) -> None:
+        if change and not Route.objects.filter(pk=obj.pk, version=form.version).update(version=form.version + 1):
+            raise ValidationError("Somebody else saved this route at the same moment. Nothing was overwritten.")
+        obj.version = form.version + 1
+        obj.changed_by_id = request.user.pk
         if form.cleaned_data["becomes_default"] and not obj.is_default:
             Route.objects.filter(is_default=True).update(is_default=False)
             obj.is_default = True
@@ -141,13 +147,10 @@ class RouteAdmin(ModelAdmin):
         route: Route = form.instance
         for text in form.cleaned_data["new_examples"]:
             route.examples.get_or_create(text=text)
-        changes = self.construct_change_message(request, form, formsets, not change)
-        if not changes:
-            return
-        publishing.check_recognisable(route)
-        self._publish(request, f"{route}: {LogEntry(change_message=json.dumps(changes)).get_change_message()}")
-        if advice := publishing.advice(route):
-            messages.warning(request, advice)
+        if self.construct_change_message(request, form, formsets, not change):
+            self._say_what_is_next(request)
+            for text in [*advice(route), *self._warnings(route)]:
+                messages.warning(request, text)
 
     def delete_model(self, request: HttpRequest, obj: Route) -> None:
         self._delete(request, [obj], lambda: super(RouteAdmin, self).delete_model(request, obj))
@@ -170,11 +173,15 @@ class RouteAdmin(ModelAdmin):
             if route.is_default:
                 raise ValidationError(f"{route} is the default route. Make another route the default first.")
         delete()
-        self._publish(request, f"Deleted {', '.join(map(str, routes))}.")
+        self._say_what_is_next(request)
 
-    def _publish(self, request: HttpRequest, note: str) -> None:
-        revision = publishing.publish_change(request.user, note)
-        messages.success(request, f"{revision} is live.")
+    def _say_what_is_next(self, request: HttpRequest) -> None:
+        text = 'This changed the draft. What is live stays as it is until you <a href="{}">publish the draft</a>.'
+        messages.info(request, format_html(text, reverse("admin:router_revision_draft")))
+
+    def _warnings(self, route: Route) -> list[str]:
+        """What the draft's warnings say of this route."""
+        return [text for text in drafts.warnings(drafts.snapshot()) if route.title in text]
 
     def _or_back_to_the_list(self, request: HttpRequest, view: Callable[[], Any]) -> Any:
         """What `view` gives; if what it did is refused, nothing of it stays but the reason."""
@@ -185,35 +192,3 @@ class RouteAdmin(ModelAdmin):
             for reason in refusal.messages:
                 messages.error(request, reason)
             return redirect("admin:router_route_changelist")
-
-
-@admin.register(Revision)
-class RevisionAdmin(ModelAdmin):
-    """What was published, when and by whom; nobody can change it."""
-
-    list_display = ("number", "live", "note", "author", "created_at")
-    list_display_links = ("number", "note")
-    list_filter = ("author",)
-    search_fields = ("note",)
-    fields = ("number", "live", "note", "author", "created_at", "classifier", "routes")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
-        return super().get_queryset(request).select_related("author").defer("snapshot")
-
-    @display(description="Live", label="success", empty_value="")
-    def live(self, revision: Revision) -> str | None:
-        return "live" if revision.is_live else None
-
-    @display(description="Routes")
-    def routes(self, revision: Revision) -> SafeString:
-        content = json.dumps(revision.snapshot, indent=2, ensure_ascii=False)
-        return format_html('<pre class="overflow-x-auto">{}</pre>', content)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False

@@ -30,3 +30,14 @@ def read_metadata(content: bytes) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("roles"), list):
         raise ArtefactError("The artefact does not say which roles it tells apart. Fit it again.")
     return metadata
+
+
+def with_metadata(content: bytes, **facts: Any) -> bytes:
+    """The artefact with some facts about itself changed or added. Raises `ArtefactError`."""
+    metadata = read_metadata(content) | facts
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(content[_LENGTH_BYTES:end])
+    header["__metadata__"][METADATA_KEY] = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)  # the tensors begin at a multiple of eight
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text + content[end:]

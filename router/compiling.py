@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from router.classifier import RoleClassifier
 from router.features import excerpt
-from router.policy import Anchor, Embed, Policy, RouteSpec, RuleSpec
+from router.policy import Anchor, Embed, Policy, RuleSpec, model_groups_of, routes_of
 from router.strategies.rules import compile_rule
 
 
 def compile_policy(
     snapshot: Mapping[str, Any], artefact: bytes, embed: Embed, *, revision: int = 0, known: Policy | None = None
 ) -> Policy:
-    """The policy of a snapshot (see `router.revisions.snapshot`) with the classifier of an artefact.
+    """The policy of a snapshot (see `router.drafts.snapshot`) with the classifier of an artefact.
 
     Examples and descriptions are embedded here, once; vectors that the policy `known` has already are taken over.
     Raises `ArtefactError` or `InvalidRuleError`.
@@ -26,26 +26,12 @@ def compile_policy(
     anchors = tuple(anchor for route in routes for anchor in _anchors(route))
     return Policy(
         revision=revision,
-        routes=tuple(map(_route, routes)),
+        routes=routes_of(snapshot),
         rules=_rules(routes),
         classifier=RoleClassifier.load(artefact),
         anchors=anchors,
         anchor_vectors=_vectors(anchors, embed, known),
-    )
-
-
-def _route(route: Mapping[str, Any]) -> RouteSpec:
-    return RouteSpec(
-        name=route["name"],
-        title=route["title"],
-        description=route["description"],
-        role=route["role"],
-        threshold=route["threshold"],
-        is_default=route["is_default"],
-        model_ids=tuple(route["models"]),
-        prompt_template=route["prompt_template"],
-        options=route["options"],
-        labels=route["labels"],
+        model_groups=model_groups_of(snapshot),
     )
 
 

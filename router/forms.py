@@ -80,6 +80,13 @@ class RouteForm(forms.ModelForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
         help_text="Messages that belong on this route, one per line, the way people write them. Five to twenty do.",
     )
+    opened_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    overwrite = forms.BooleanField(
+        label="Save mine over it",
+        required=False,
+        widget=forms.HiddenInput,  # shown once there is something to overwrite
+        help_text="What the other person changed on this route is replaced by what stands here.",
+    )
     refusal: ValidationError | None = None  # why an attempt to save this very form has been undone
 
     class Meta:
@@ -95,6 +102,7 @@ class RouteForm(forms.ModelForm):
             "prompt_template",
             "options",
             "labels",
+            "groups",
         ]
         help_texts = {
             "name": "Whoever types /name before a message chooses this route.",
@@ -103,6 +111,9 @@ class RouteForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.version = self.instance.version  # the one in the database, read for this request
+        if "opened_version" in self.fields:
+            self.fields["opened_version"].initial = self.version
         if self.instance.is_default and "becomes_default" in self.fields:
             field = self.fields["becomes_default"]
             field.initial, field.disabled = True, True
@@ -125,7 +136,18 @@ class RouteForm(forms.ModelForm):
             self.add_error("is_enabled", "The default route stays enabled. Make another route the default first.")
         if self.refusal:
             raise self.refusal
+        opened = data.get("opened_version")
+        if self.instance.pk and opened is not None and opened != self.version and not data.get("overwrite"):
+            self._refuse_to_overwrite()
         return data
+
+    def _refuse_to_overwrite(self) -> None:
+        self.fields["overwrite"].widget = UnfoldBooleanSwitchWidget()
+        raise ValidationError(
+            f"{self.instance.changed_by or 'Somebody'} changed this route after you had opened it. Nothing was "
+            "overwritten, and what you typed is still here. Open the route in another tab to see what is different; "
+            "then take it over into this form and choose “Save mine over it”, or leave this page."
+        )
 
 
 class ModelsInOrder(PaginationInlineFormSet):
@@ -138,3 +160,6 @@ class ModelsInOrder(PaginationInlineFormSet):
             if form.instance.position in taken:
                 form.instance.position = max(taken) + 1
             taken.add(form.instance.position)
+            model = form.cleaned_data.get("model")
+            if self.instance._state.adding and model and self.instance.role not in model.roles:
+                form.add_error("model", f"{model} cannot {self.instance.role}.")

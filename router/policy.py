@@ -5,8 +5,8 @@ The web tier imports this module too, so numpy is only named here, never loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,11 +21,15 @@ Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the router is told about a message. `context` is the previous answer's text, if there is one."""
+    """What the router is told about a message.
+
+    `context` is the beginning of the previous answer, if there is one; `groups` are those of the person who wrote.
+    """
 
     text: str
     wanted_route: str = ""
     context: str = ""
+    groups: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class RouteSpec:
     prompt_template: str
     options: dict[str, Any]
     labels: list[dict[str, Any]]
+    groups: frozenset[int] = frozenset()  # who may use it; empty: everybody
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Policy:
     classifier: RoleClassifier
     anchors: tuple[Anchor, ...]
     anchor_vectors: npt.NDArray[np.float32]
+    model_groups: Mapping[int, frozenset[int]] = field(default_factory=dict)  # of the models that not all may use
 
     def route(self, name: str) -> RouteSpec:
         """The enabled route of that name. Raises `KeyError`."""
@@ -101,3 +107,68 @@ class Policy:
     @property
     def default_route(self) -> RouteSpec:
         return next(route for route in self.routes if route.is_default)
+
+    def restricted(self, groups: frozenset[int]) -> Policy:
+        """The policy as somebody in these groups meets it.
+
+        Routes and models that they may not use are not in it, nor rules and examples that lead there: no strategy
+        can choose, score or name what is not there.
+        """
+        routes = permitted(self.routes, self.model_groups, groups)
+        if routes == self.routes:
+            return self
+        names = {route.name for route in routes}
+        kept = [index for index, anchor in enumerate(self.anchors) if anchor.route in names]
+        return replace(
+            self,
+            routes=routes,
+            rules=tuple(rule for rule in self.rules if rule.route in names),
+            anchors=tuple(self.anchors[index] for index in kept),
+            anchor_vectors=self.anchor_vectors[kept],
+        )
+
+
+def permitted(
+    routes: Iterable[RouteSpec], model_groups: Mapping[int, frozenset[int]], groups: frozenset[int]
+) -> tuple[RouteSpec, ...]:
+    """The routes that somebody in `groups` may use, each with the models that they may use.
+
+    The default route is for everybody, if need be without a model.
+    """
+    return tuple(filter(None, (_permitted(route, model_groups, groups) for route in routes)))
+
+
+def _permitted(
+    route: RouteSpec, model_groups: Mapping[int, frozenset[int]], groups: frozenset[int]
+) -> RouteSpec | None:
+    if route.groups and not route.groups & groups and not route.is_default:
+        return None
+    models = tuple(pk for pk in route.model_ids if pk not in model_groups or model_groups[pk] & groups)
+    if models == route.model_ids:
+        return route
+    return replace(route, model_ids=models) if models or route.is_default else None
+
+
+def routes_of(snapshot: Mapping[str, Any]) -> tuple[RouteSpec, ...]:
+    """The routes of a snapshot (see `router.drafts.snapshot`)."""
+    return tuple(
+        RouteSpec(
+            name=route["name"],
+            title=route["title"],
+            description=route["description"],
+            role=route["role"],
+            threshold=route["threshold"],
+            is_default=route["is_default"],
+            model_ids=tuple(route["models"]),
+            prompt_template=route["prompt_template"],
+            options=route["options"],
+            labels=route["labels"],
+            groups=frozenset(route.get("groups", ())),
+        )
+        for route in snapshot.get("routes", [])
+    )
+
+
+def model_groups_of(snapshot: Mapping[str, Any]) -> dict[int, frozenset[int]]:
+    """Who may use the models of a snapshot that not everybody may use."""
+    return {int(pk): frozenset(groups) for pk, groups in snapshot.get("model_groups", {}).items()}

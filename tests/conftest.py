@@ -51,7 +51,11 @@ def defaults(db: None) -> None:
 
 @pytest.fixture(scope="module")  # so that modules which kill workers have no other ones around
 def _workers(django_db_setup: None, django_db_blocker: Any) -> Iterator[processes.Process]:
-    with django_db_blocker.unblock(), processes.worker("route", "local", "remote") as worker, processes.reaper():
+    with (
+        django_db_blocker.unblock(),
+        processes.worker("route", "local", "remote", "background") as worker,
+        processes.reaper(),
+    ):
         yield worker
 
 

@@ -53,6 +53,10 @@ class Process:
     def is_running(self) -> bool:
         return self._popen.poll() is None
 
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended by itself."""
+        return self._popen.wait(seconds)
+
     def kill(self) -> None:
         """SIGKILL to the whole group, as if the machine had died."""
         self.send(signal.SIGKILL)

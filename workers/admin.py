@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from workers.forms import ModelForm, ProviderForm
+from workers.forms import GroupBoxes, ModelForm, ProviderForm
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
 from workers.trial_pages import TestableAdmin
@@ -120,7 +120,7 @@ class ProviderAdmin(TestableAdmin):
 
 
 @admin.register(Model)
-class CatalogueAdmin(TestableAdmin):
+class CatalogueAdmin(GroupBoxes, TestableAdmin):
     form = ModelForm
     list_display = ("name", "provider", "identifier", "roles_in_words", "queue_name", "routes", "is_enabled")
     list_filter = ("provider", "is_enabled")
@@ -129,6 +129,7 @@ class CatalogueAdmin(TestableAdmin):
     readonly_fields = ("roles_in_words", "queue_name", "routes")
     fieldsets = (
         (None, {"fields": ("provider", "name", "identifier", "revision", "is_enabled")}),
+        ("Who may use it", {"fields": ("groups",)}),
         ("Limits", {"fields": ("context_window", "max_output_tokens", "options")}),
         ("Licence and prices", {"fields": ("licence", ("prompt_price", "completion_price"))}),
         ("Where it is used", {"fields": (("roles_in_words", "queue_name"), "routes")}),

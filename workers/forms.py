@@ -8,7 +8,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from workers.backends.base import Run
 from workers.backends.sampling import sampling
@@ -18,6 +23,14 @@ from workers.models import Model, Provider
 KNOWN_OPTIONS = "temperature, top_p, max_tokens, stop, seed, frequency_penalty and presence_penalty"
 MAX_OPTIONS_CHARACTERS = 10_000
 _NOT_IN_A_KEY = re.compile(r"[^!-~]")  # anything but visible ASCII: an HTTP header cannot carry it safely
+
+
+class GroupBoxes:
+    """For an admin whose rows can be for groups: boxes to tick, because there are few groups."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        widget = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, widget=widget, **kwargs)  # type: ignore[misc]
 
 
 class OptionsField(forms.CharField):

@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -97,6 +98,9 @@ class Model(models.Model):
     )
     options = models.JSONField(
         default=dict, blank=True, help_text='Sampling and the like, for instance {"temperature": 0.7}.'
+    )
+    groups = models.ManyToManyField(
+        Group, blank=True, related_name="models", help_text="Who may use this model. None chosen: everybody."
     )
     is_enabled = models.BooleanField("enabled", default=True)
 

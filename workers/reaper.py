@@ -6,7 +6,8 @@ Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
 * running, and without a lease on two scans in a row: a new attempt, which goes first;
 * out of attempts: quarantined, and whoever waits for the reply is told.
 
-Only one reaper is on duty. After a restart of Redis, or a time without it, it waits until living workers have renewed
+Only one reaper is on duty. What else has to be looked after by one process at a time, with nobody there to ask for it,
+listens to `on_duty`. After a restart of Redis, or a time without it, it waits until living workers have renewed
 their leases.
 Ages are measured on the reaper's own monotonic clock, so that a jump of any clock starts nothing.
 """
@@ -25,6 +26,7 @@ import redis
 from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
+from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
 from workers import queues, stream
@@ -39,6 +41,10 @@ SCAN_SECONDS = 0.5
 SCANS_WITHOUT_LEASE = 2
 LOST_AFTER_SECONDS = 1.5
 DUTY_SECONDS = 5
+ROUND_SECONDS = 5
+
+# Sent every `ROUND_SECONDS` by the reaper that is on duty. What a receiver raises is logged, and stops nothing.
+on_duty = Signal()
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Reaper:
         self._leaseless: dict[_Sighting, int] = {}
         self._run_id = ""
         self._patient_until = 0.0
+        self._next_round = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Scan until `stop` is set. A database or Redis that is away is waited for."""
@@ -68,6 +75,7 @@ class Reaper:
                 close_old_connections()
                 if self._is_on_duty():
                     self.scan()
+                    self._make_round()
             except (redis.RedisError, DatabaseError, OperationalError) as error:
                 logger.warning("The scan failed and will be repeated: %s", error)
                 self._be_patient()  # leases may have run out only because nobody could renew them
@@ -84,6 +92,11 @@ class Reaper:
         )
         if now >= self._patient_until:
             self._recover_dead([s for s in seen if s.status == "running"])
+
+    def _make_round(self) -> None:
+        if time.monotonic() >= self._next_round:
+            self._next_round = time.monotonic() + ROUND_SECONDS
+            on_duty.send_robust(sender=type(self))
 
     def _is_on_duty(self) -> bool:
         if client().set("reaper", self._token, nx=True, ex=DUTY_SECONDS):

@@ -26,6 +26,7 @@ from workers.models import Model, Provider, Role
 logger = logging.getLogger(__name__)
 
 KEEP_SECONDS = 600
+PROGRESS_SECONDS = 0.5
 _SAMPLES = {
     Role.GENERATE: ("Say hello in one short sentence.", {}),
     Role.SUMMARISE: ("The night train was late again. Nobody in the cold station knew why. Tea helped.", {}),
@@ -44,6 +45,9 @@ class Trial:
     input: dict[str, Any]
     state: str = "waiting"  # then running, then done or failed
     outcome: dict[str, Any] = field(default_factory=dict)
+    done: int = 0  # how far it is, of `total`
+    total: int = 0
+    saved_at: float = 0.0
 
     @classmethod
     def start(cls, task: Task, queue: str, asked_by: Any, **facts: Any) -> Self:
@@ -63,12 +67,19 @@ class Trial:
         return cls(**orjson.loads(kept)) if kept else None
 
     def save(self) -> None:
+        self.saved_at = time.time()
         client().set(_key(self.ticket), orjson.dumps(asdict(self)), ex=KEEP_SECONDS)
 
     def begin(self) -> None:
         """Say that a worker has taken it."""
         self.state = "running"
         self.save()
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how far it is. Cheap to call often."""
+        self.done, self.total = done, total
+        if time.time() - self.saved_at >= PROGRESS_SECONDS:
+            self.save()
 
     def finish(self, **outcome: Any) -> None:
         self.state, self.outcome = "done", outcome

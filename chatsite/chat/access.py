@@ -1,6 +1,7 @@
-"""The only ways to fetch a conversation or a reply by id: with the person who asks.
+"""What a person may see and use.
 
-What belongs to somebody else does not exist.
+These are the only ways to fetch a conversation or a reply by id: with the person who asks. What belongs to somebody
+else does not exist.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import QuerySet
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from chatsite.chat.models import Conversation, Turn
+from router.models import Revision
+from router.policy import model_groups_of, permitted, routes_of
+from workers.models import Model
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -39,6 +43,24 @@ def reply_or_404(user: Person, reply_id: Any) -> Turn:
     if found is None:
         raise Http404("No such reply.")
     return found
+
+
+def groups_of(user: Any) -> frozenset[int]:
+    """The numbers of the groups whose routes and models the person may use: all of them for a superuser."""
+    groups = Group.objects.all() if user.is_superuser else user.groups.all()
+    return frozenset(groups.values_list("pk", flat=True))
+
+
+def models(user: Any) -> QuerySet[Model]:
+    """The models that the person may use, whether they are switched on or not."""
+    return Model.objects.filter(Q(groups=None) | Q(groups__in=groups_of(user))).distinct()
+
+
+def route_titles(user: Any) -> dict[str, str]:
+    """The titles of the live routes that the person may use, by name, in their order."""
+    live = Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
+    routes = permitted(routes_of(live), model_groups_of(live), groups_of(user))
+    return {route.name: route.title for route in routes}
 
 
 def _uuid(value: Any) -> UUID:

@@ -18,8 +18,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from chatsite.chat.models import Turn
-from chatsite.chat.trials import start_try
-from chatsite.chat.turns import route_names
+from chatsite.chat.trials import route_titles, start_try
 from workers.jobs import Job
 from workers.trial_pages import NO_REDIS, find_trial, render_trial
 
@@ -31,7 +30,7 @@ class TryForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [("", "Let the router decide"), *route_names().items()]
+        choices = [("", "Let the router decide"), *route_titles().items()]
         self.fields["wanted_route"] = forms.ChoiceField(
             label="Route", required=False, choices=choices, widget=UnfoldAdminSelectWidget
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from typing import Any
 
 from django.db import transaction
 
+from chatsite.chat import access
 from chatsite.chat.models import Message, Turn
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
+from router.policies import NoLiveRevisionError, deployment
 from router.policy import Choice, Policy, Request, RouteSpec
-from router.revisions import NoLiveRevisionError, live_policy
 from workers import prompts
 from workers.encoder import encode
 from workers.errors import WorkerError
@@ -21,6 +23,11 @@ from workers.jobs import Job
 from workers.leases import Lease
 from workers.models import Completion, Model
 from workers.stream import StreamWriter
+
+logger = logging.getLogger(__name__)
+
+# All that the router reads of the answer before; the decision keeps it, so that it can be derived again.
+CONTEXT_CHARACTERS = 400
 
 
 class NoModelError(WorkerError):
@@ -38,14 +45,15 @@ def answer(turn: Turn, lease: Lease) -> None:
         return
     history = _history(turn.message)
     try:
-        decision, policy = _decide(turn, history)
+        request, decision, policy = _decide(turn, history)
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
         return
     try:
         with transaction.atomic():
-            completion = _queue_completion(turn, decision, policy.route(decision.route), history)
+            route = policy.restricted(request.groups).route(decision.route)
+            completion = _queue_completion(turn, decision, route, history)
             if not turn.close(Job.Status.DONE, decision=decision, completion=completion):
                 transaction.set_rollback(True)
                 return
@@ -55,30 +63,55 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.DECIDED, route=decision.route)
             writer.event(Kind.FAILED, code=error.code)
     writer.flush(5)
+    _decide_in_the_shadow(request, decision)
 
 
 def warm_up() -> None:
     """Load the encoder and the live revision, so that the first message does not wait for them."""
     encode(["Loads the weights."])
     with contextlib.suppress(NoLiveRevisionError):
-        live_policy(encode)
+        deployment(encode)
 
 
-def _decide(turn: Turn, history: list[dict[str, str]]) -> tuple[Decision, Policy]:
+def stored_request(turn: Turn, decision: Decision) -> Request:
+    """What a decision was made from: `decide` with it, on the decision's revision, gives the same choice again."""
+    return Request(turn.message.text, turn.wanted_route, decision.context, frozenset(decision.groups))
+
+
+def _decide(turn: Turn, history: list[dict[str, str]]) -> tuple[Request, Decision, Policy]:
     began = time.perf_counter()
-    policy = live_policy(encode)
-    choice = decide(_request(turn, history), policy, encode)
+    policy = deployment(encode).policy_for(turn.conversation_id)
+    request = Request(
+        text=turn.message.text,
+        wanted_route=turn.wanted_route,
+        context=history[-1]["content"][:CONTEXT_CHARACTERS] if history else "",
+        groups=access.groups_of(turn.conversation.user),
+    )
+    choice = decide(request, policy, encode)
     duration_ms = (time.perf_counter() - began) * 1000
-    return _store(choice, policy, duration_ms), policy
+    return request, _store(choice, request, policy, duration_ms), policy
 
 
-def _request(turn: Turn, history: list[dict[str, str]]) -> Request:
-    previous = history[-1]["content"] if history else ""
-    return Request(text=turn.message.text, wanted_route=turn.wanted_route, context=previous)
+def _decide_in_the_shadow(request: Request, decision: Decision) -> None:
+    """Record what a shadow would have decided. Whatever goes wrong there, nobody's answer suffers."""
+    try:
+        shadow = deployment(encode).shadow
+        if shadow:
+            began = time.perf_counter()
+            choice = decide(request, shadow, encode)
+            duration_ms = (time.perf_counter() - began) * 1000
+            _store(choice, request, shadow, duration_ms, shadow_of=decision)
+    except UnknownRouteError:
+        return  # the shadow has no such route
+    except Exception:
+        logger.exception("The shadow could not decide")
 
 
-def _store(choice: Choice, policy: Policy, duration_ms: float) -> Decision:
+def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float, **facts: Any) -> Decision:
     return Decision.objects.create(
+        **facts,
+        context=request.context,
+        groups=sorted(request.groups),
         revision_id=policy.revision,
         route=choice.route,
         role=choice.role,
@@ -92,7 +125,7 @@ def _store(choice: Choice, policy: Policy, duration_ms: float) -> Decision:
 
 
 def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history: list[dict[str, str]]) -> Completion:
-    first, *others = _models(route)
+    first, *others = _models(route, turn.conversation.user)
     prompt = prompts.build(
         decision.role,
         message=message_without_command(turn.message.text),
@@ -114,9 +147,13 @@ def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history:
     return completion
 
 
-def _models(route: RouteSpec) -> list[Model]:
-    """The route's models that are switched on, in order of preference. Raises `NoModelError`."""
-    usable = Model.objects.filter(is_enabled=True, provider__is_enabled=True).select_related("provider")
+def _models(route: RouteSpec, user: Any) -> list[Model]:
+    """The route's models that are switched on and that the person may use now, in order of preference.
+
+    The revision has said who may use them when it was published; what was taken away since is taken away at once.
+    Raises `NoModelError`.
+    """
+    usable = access.models(user).filter(is_enabled=True, provider__is_enabled=True).select_related("provider")
     found = usable.in_bulk(route.model_ids)
     models = [found[pk] for pk in route.model_ids if pk in found]
     if not models:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import Http404, HttpRequest
 
-from chatsite.chat import access, feed, notices, presenting, turns
+from chatsite.chat import access, corrections, feed, notices, presenting, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
@@ -105,6 +105,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
                 )
                 await self._answered(turn, client_id, with_message=False)
+            case "correct":
+                await self._correct(frame)
             case "attach":
                 await self._attach(frame)
             case "stop":
@@ -122,6 +124,15 @@ class ChatConsumer(AsyncWebsocketConsumer):
             client_id=client_id,
             wanted_route=_text(frame, "route"),
         )
+
+    async def _correct(self, frame: dict[str, Any]) -> None:
+        corrected = await in_thread(corrections.correct)(
+            self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
+        )
+        if corrected.turn:
+            await self._answered(corrected.turn, None, with_message=False)
+        if corrected.text:
+            self.deliver({"type": "corrected", "reply": frame.get("reply"), "text": corrected.text})
 
     async def _answered(self, turn: Turn, client_id: UUID | None, with_message: bool) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""

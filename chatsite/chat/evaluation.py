@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from router import metrics
-from router.decision import UnknownRouteError, decide
+from router.decision import UnknownRouteError, decide_for_anybody
 from router.defaults import default_snapshot
+from router.policies import NoLiveRevisionError, live_policy
 from router.policy import Policy, Request
-from router.revisions import NoLiveRevisionError, live_policy
 from router.rows import RowError, read_rows
 from workers.backends.base import Backend, Cancellation, Outcome, Run
 from workers.errors import InputError
@@ -34,7 +34,7 @@ def evaluate_router(path: Path) -> dict[str, Any]:
 
     policy = _policy()
     truth, predictions, durations = [], [], []
-    decide(Request("A first message, which loads the encoder."), policy, encode)
+    decide_for_anybody(Request("A first message, which loads the encoder."), policy, encode)
     for number, row in enumerate(read_rows(path, "text", "role"), start=1):
         if row["role"] not in Role.values:
             raise RowError(f"Row {number} of {path.name} has the role “{row['role']}”; use {', '.join(Role.values)}.")
@@ -113,7 +113,7 @@ def _role(row: Mapping[str, Any], policy: Policy) -> str:
     context = row.get("context")
     request = Request(row["text"], context=context if isinstance(context, str) else "")
     try:
-        return decide(request, policy, encode).role
+        return decide_for_anybody(request, policy, encode).role
     except UnknownRouteError:  # people are told so; here some role has to be counted
         return policy.default_route.role
 

@@ -42,6 +42,7 @@ class Why:
     scores: list[Score] = field(default_factory=list)
     threshold: int | None = None
     runner_up: str = ""
+    margin: int | None = None  # percentage points between the best and the runner-up
     neighbours: list[Neighbour] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -60,6 +61,7 @@ def explain(turn: Turn, decision: Decision, titles: Titles) -> Why:
         ],
         threshold=None if decision.threshold is None else _percent(decision.threshold),
         runner_up=titles.get(runner_up, runner_up),
+        margin=None if evidence.get("margin") is None else _percent(evidence["margin"]),
         neighbours=[
             Neighbour(
                 example.get("text", ""),

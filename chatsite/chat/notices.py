@@ -130,6 +130,7 @@ _NOTICES = {
     "still_answering": Notice(
         "The answer is still being written", "Stop it first, or wait until it is finished, to get another one."
     ),
+    "same_route": Notice("That route has answered already", "This answer came by that route. Choose another one."),
     "not_now": Notice(
         "That did not work", "Something went wrong on our side. What you have typed is kept; try again in a moment."
     ),
@@ -139,6 +140,14 @@ _NOTICES = {
     ),
     "not_found": Notice("That is not here", "It may have been deleted, or it belongs to somebody else."),
     "not_signed_in": Notice("You are signed out", "Sign in again; what you have typed is kept."),
+    # What became of a “wrong route”.
+    "correction_filed": Notice("Thank you", "Thank you: an admin will look at it.", is_failure=False),
+    "correction_reviewed": Notice("Thank you", "Thank you: an admin has looked at this one already.", is_failure=False),
+    "corrections_used_up": Notice(
+        "Today's corrections are used up",
+        "Your corrections for today are used up: there are {limit} within 24 hours. This one was not filed.",
+        is_failure=False,
+    ),
 }
 
 

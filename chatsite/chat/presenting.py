@@ -15,11 +15,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from chatsite.chat import access
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.notices import notice
 from chatsite.chat.rendering import render
-from router.models import Revision
+from router.models import Decision, Revision
 from workers.jobs import Job
 from workers.models import Completion
 
@@ -36,6 +37,21 @@ class Trouble:
     is_failure: bool = True
     link_label: str = ""
     link: str = ""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Whose conversation it is: what they may use, and whether they run the place."""
+
+    is_staff: bool
+    routes: Titles
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> Reader:
+        return cls(conversation.user.is_staff, access.route_titles(conversation.user))
+
+    def other_routes(self, decision: Decision) -> Titles:
+        return {name: title for name, title in self.routes.items() if name != decision.route}
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class Entry:
     why: Why | None = None
     trouble: Trouble | None = None
     can_retry: bool = False
+    other_routes: Titles = field(default_factory=dict)  # that the person may have it answered by
+    is_chosen: bool = False  # the person chose the route
 
     @property
     def is_open(self) -> bool:
@@ -70,9 +88,9 @@ def entries(conversation: Conversation) -> list[Entry]:
     branch = _newest_branch(messages.order_by("created_at"))
     turns = [message.turn for message in branch if message.role == Message.Role.ASSISTANT]
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
-    is_staff = conversation.user.is_staff
+    reader = Reader.of(conversation)
     return [
-        _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, is_staff)
+        _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, reader)
         for message in branch
     ]
 
@@ -136,14 +154,14 @@ def _fold(text: str) -> tuple[str, str]:
 
 def _one_reply(turn: Turn) -> Entry:
     titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    return _reply_entry(turn, titles, turn.conversation.user.is_staff)
+    return _reply_entry(turn, titles, Reader.of(turn.conversation))
 
 
-def _reply_entry(turn: Turn, titles: Mapping[int, Titles], is_staff: bool) -> Entry:
+def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> Entry:
     answer, completion, decision = turn.answer, turn.completion, turn.decision
     text = completion.text if completion and not answer.is_open else ""
     route_titles = titles.get(decision.revision_id, {}) if decision else {}
-    trouble = _trouble(turn, is_staff)
+    trouble = _trouble(turn, reader.is_staff)
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -157,6 +175,8 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], is_staff: bool) -> En
         why=explain(turn, decision, route_titles) if decision else None,
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
+        other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
+        is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
     )
 
 

@@ -1,13 +1,17 @@
 """The task of the light worker."""
 
+import threading
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
 from chatsite.chat import trials  # noqa: F401  (registers its task)
 from chatsite.chat.models import Turn
+from router import policies
 from workers import leases, running
+
+_stop = threading.Event()
 
 
 @shared_task(name="chat.decide_turn")
@@ -22,9 +26,17 @@ def decide_turn(reply_id: str, attempt: int) -> None:
 
 @worker_ready.connect
 def get_ready(sender: Any, **kwargs: Any) -> None:
-    """Compile the live policy, then say that the queue of turns is served."""
+    """Compile what runs, follow what is published, and say that the queue of turns is served."""
     if Turn.queue in sender.app.amqp.queues.consume_from:
         from chatsite.chat import answering
+        from workers.encoder import encode
 
         answering.warm_up()
+        threading.Thread(target=policies.follow, args=[encode, _stop], daemon=True).start()
         leases.announce([Turn.queue])
+
+
+@worker_shutting_down.connect
+def stop_following(**kwargs: Any) -> None:
+    """What a stopped process runs is nobody's concern any more."""
+    _stop.set()

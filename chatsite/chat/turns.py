@@ -18,7 +18,6 @@ from django.utils import timezone
 
 from chatsite.chat import access, notices
 from chatsite.chat.models import Conversation, Message, Turn
-from router.models import Revision
 from workers import stream
 from workers.connections import cancel_key, client
 from workers.events import Kind
@@ -47,7 +46,7 @@ def submit(
     the route will not do, `Http404` for a conversation that is not the person's.
     """
     text = _clean(text)
-    _check_route(wanted_route, text)
+    _check_route(user, wanted_route, text)
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     try:
         with transaction.atomic():
@@ -72,7 +71,7 @@ def submit(
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
     """Queue another answer beside an existing one. Raises `RefusedError` or `Http404`."""
     turn = access.reply_or_404(user, reply_id)
-    _check_route(wanted_route, "")
+    _check_route(user, wanted_route, "")
     with transaction.atomic():
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
@@ -147,15 +146,9 @@ def _title(text: str) -> str:
     return line if len(line) <= TITLE_LENGTH else line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
 
 
-def route_names() -> dict[str, str]:
-    """The titles of the live revision's routes, by name, in their order."""
-    live = Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
-    return {route["name"]: route["title"] for route in live.get("routes", [])}
-
-
-def _check_route(wanted_route: str, text: str) -> None:
+def _check_route(user: Any, wanted_route: str, text: str) -> None:
     wanted = wanted_route or _command(text)
-    if wanted and wanted not in (names := route_names()):
+    if wanted and wanted not in (names := access.route_titles(user)):
         raise RefusedError("unknown_route", route=wanted[:40], routes=", ".join(f"/{name}" for name in names))
 
 

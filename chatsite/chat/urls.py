@@ -9,5 +9,6 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/delete/", views.delete, name="conversation-delete"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),
+    path("replies/<uuid:reply_id>/correct/", views.correct, name="reply-correct"),
     path("replies/<uuid:reply_id>/text/", views.reply_text, name="reply-text"),
 ]

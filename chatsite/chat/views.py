@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chatsite.chat import access, conversations, notices, turns
+from chatsite.chat import access, conversations, corrections, notices, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.presenting import entries
 from chatsite.chat.starters import STARTERS, starter_text
@@ -70,6 +71,20 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def correct(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """File that an answer came by the wrong route, and have the message answered by another one."""
+    turn = access.reply_or_404(request.user, reply_id)
+    try:
+        corrected = corrections.correct(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
+    except turns.RefusedError as error:
+        return _page(request, turn.conversation, error=error.text)
+    if corrected.text:
+        messages.info(request, corrected.text)
+    return _back_to(turn)
+
+
+@login_required
 @require_safe
 def reply_text(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """An answer as the model wrote it, to be copied."""
@@ -113,14 +128,16 @@ def _back_to(turn: Turn) -> HttpResponse:
 
 
 def _page(request: HttpRequest, conversation: Conversation | None, error: str = "", **composer: Any) -> HttpResponse:
-    messages = entries(conversation) if conversation else []
+    shown = entries(conversation) if conversation else []
+    is_open = any(entry.is_open for entry in shown)
     context = {
         "conversation": conversation,
         "conversations": access.conversations(request.user)[:SIDEBAR_CONVERSATIONS],
-        "entries": messages,
-        "is_open": any(entry.is_open for entry in messages),
+        "entries": shown,
+        "is_open": is_open,
+        "notes": _notes(request, keep=is_open),
         "starters": STARTERS,
-        "routes": turns.route_names(),
+        "routes": access.route_titles(request.user),
         "limit": settings.MESSAGE_MAX_BYTES,
         "limit_in_words": notices.size(settings.MESSAGE_MAX_BYTES),
         "error": error,
@@ -129,6 +146,14 @@ def _page(request: HttpRequest, conversation: Conversation | None, error: str = 
         **composer,
     }
     return render(request, "chat/page.html", context, status=400 if error else 200)
+
+
+def _notes(request: HttpRequest, keep: bool) -> list[str]:
+    """What the person is told on this page; `keep` it where the page loads itself again until an answer is there."""
+    storage: Any = messages.get_messages(request)
+    notes = [str(message) for message in storage]
+    storage.used = not keep
+    return notes
 
 
 def _has_generative_model() -> bool:

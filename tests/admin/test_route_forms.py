@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from router.models import Example, Revision, Route
+from router.drafts import snapshot
+from router.models import Example, Route
 from tests.admin.conftest import AdminClient, errors, said
 from workers.models import Model, Provider
 
 ADD = "/admin/router/route/add/"
+DRAFT = "/admin/router/revision/draft/"
 LEGAL = {
     "name": "legal",
     "title": "Contracts",
@@ -41,7 +43,7 @@ def test_a_route_is_added_with_examples_models_and_rules(ada: AdminClient, defau
     assert [str(link.model) for link in route.route_models.all()] == ["Acme large"]
     assert [example.text for example in route.examples.all()] == ["May I cancel?", "Is this clause valid?"]
     assert [each.value for each in route.rules.all()] == ["^contract:"]
-    assert "is live" in said(page)
+    assert "This changed the draft" in said(page)
 
 
 def test_a_generative_route_without_a_model_is_saved_with_a_warning(ada: AdminClient, defaults: None) -> None:
@@ -50,14 +52,22 @@ def test_a_generative_route_without_a_model_is_saved_with_a_warning(ada: AdminCl
     assert Route.objects.filter(name="legal").exists()
 
 
-def test_a_route_that_summarises_needs_a_model(ada: AdminClient, defaults: None) -> None:
-    assert "has no model" in errors(ada.submit(ADD, **{**LEGAL, "role": "summarise"}))
+def test_a_draft_whose_route_summarises_without_a_model_cannot_be_published(ada: AdminClient, defaults: None) -> None:
+    assert "has no model" in said(ada.submit(ADD, **{**LEGAL, "role": "summarise"}))
+    assert "The route Contracts has no model" in ada.get(DRAFT).content.decode()
 
 
-def test_a_route_that_nothing_leads_to_is_refused(ada: AdminClient, defaults: None) -> None:
-    page = ada.submit(ADD, **{**LEGAL, "new_examples": ""})
-    assert "Nothing would lead to this route" in errors(page)
-    assert "Questions about contracts." in page.content.decode()  # nothing of what was typed is lost
+def test_a_draft_with_a_route_that_nothing_leads_to_cannot_be_published(ada: AdminClient, defaults: None) -> None:
+    ada.submit(ADD, **{**LEGAL, "new_examples": ""})
+    assert "Nothing would lead to the route Contracts" in ada.get(DRAFT).content.decode()
+    assert Route.objects.get(name="legal").description == "Questions about contracts."
+
+
+def test_an_example_that_a_rule_sends_elsewhere_is_warned_of(ada: AdminClient, defaults: None) -> None:
+    row = {"rules-0-kind": "pattern", "rules-0-value": "capital of", "rules-0-position": 0}
+    warning = "The rule “capital of” sends 1 example of Chat to Summary: “what is the capital of Peru”."
+    assert warning in said(ada.submit(change("summarise"), **row))
+    assert warning in ada.get(DRAFT).content.decode()
 
 
 def test_a_route_may_wait_switched_off_until_it_is_ready(ada: AdminClient, defaults: None) -> None:
@@ -161,8 +171,7 @@ def test_a_name_is_a_command(ada: AdminClient, defaults: None) -> None:
 def test_the_default_moves(ada: AdminClient, defaults: None) -> None:
     ada.submit(change("summarise"), becomes_default="on")
     assert [route.name for route in Route.objects.filter(is_default=True)] == ["summarise"]
-    live = Revision.objects.get(is_live=True)
-    assert [route["name"] for route in live.snapshot["routes"] if route["is_default"]] == ["summarise"]
+    assert [route["name"] for route in snapshot()["routes"] if route["is_default"]] == ["summarise"]
 
 
 def test_the_default_cannot_be_given_up(ada: AdminClient, defaults: None) -> None:

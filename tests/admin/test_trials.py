@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from django.test import override_settings
 from kombu.exceptions import OperationalError
 
-from router.models import Route
+from router.models import Revision, Route
+from router.revisions import publish
 from tests.admin.conftest import CANARY, AdminClient, said
 from tests.backends.fake_provider import FakeProvider
 from tests.processes import Process, wait_until
@@ -146,22 +148,32 @@ def test_a_redis_that_is_away_is_named(ada: AdminClient) -> None:
     assert "Redis cannot be reached" in result
 
 
+def tried(ada: AdminClient, text: str, **fields: str) -> str:
+    """The page of what a message would become."""
+    return finished(ada, ada.post("/admin/chat/turn/try/", {"text": text, **fields})["Location"])
+
+
+def column(page: str, title: str) -> str:
+    """What the page says under a heading."""
+    found = [part for part in page.split("<section")[1:] if re.search(rf"<h2[^>]*>\s*{title}\s*</h2>", part)]
+    assert len(found) == 1
+    return found[0].partition("</section>")[0]
+
+
 @pytest.mark.processes
 def test_a_message_is_tried(workers: Process, ada: AdminClient) -> None:
-    path = ada.post("/admin/chat/turn/try/", {"text": "Summarise this article for me: ..."})["Location"]
-    text = finished(ada, path)
-    assert "Summary" in text
-    assert "MiniLM" in text
-    assert "Nearest examples" in text
-    assert "Revision 1" in text
+    page = tried(ada, "Summarise this article for me: ...")
+    assert "The draft says the same as what is live." in page
+    assert page.count("<section") == 1
+    live = column(page, "Live")
+    for words in ("Summary", "MiniLM", "The classifier is sure enough", "Runner-up", "Nearest examples", "Revision 1"):
+        assert words in live
 
 
 @pytest.mark.processes
 def test_a_message_is_tried_on_a_route_by_name(workers: Process, ada: AdminClient) -> None:
-    path = ada.post("/admin/chat/turn/try/", {"text": "hello", "wanted_route": "classify"})["Location"]
-    assert "Chosen by name" in finished(ada, path)
-    path = ada.post("/admin/chat/turn/try/", {"text": "/nonsense hello"})["Location"]
-    assert "There is no route “nonsense”" in finished(ada, path)
+    assert "Chosen by name" in tried(ada, "hello", wanted_route="classify")
+    assert "There is no route “nonsense”" in tried(ada, "/nonsense hello")
 
 
 def test_an_empty_message_is_not_tried(ada: AdminClient, defaults: None) -> None:
@@ -169,13 +181,55 @@ def test_an_empty_message_is_not_tried(ada: AdminClient, defaults: None) -> None
 
 
 @pytest.mark.processes
-def test_a_change_takes_effect_in_the_running_worker(workers: Process, ada: AdminClient) -> None:
-    def route_of(text: str) -> str:
-        return finished(ada, ada.post("/admin/chat/turn/try/", {"text": text})["Location"])
-
-    assert "A rule applied" not in route_of("zebra crossing")
+def test_the_draft_decides_beside_what_is_live(workers: Process, ada: AdminClient) -> None:
     route = Route.objects.get(name="classify")
-    rule = {"rules-0-kind": "pattern", "rules-0-value": "^zebra", "rules-0-position": 0}
+    rule = {"rules-0-kind": "pattern", "rules-0-value": "zebra", "rules-0-position": 0}
     ada.submit(f"/admin/router/route/{route.pk}/change/", **rule)
-    wait_until(lambda: "A rule applied" in route_of("zebra crossing"), 10, "the new revision")
-    assert workers.is_running()
+    page = tried(ada, "Write a poem about a zebra <script>alert(1)</script>")
+    assert "The draft decides otherwise: Classification instead of Chat." in page
+    assert "A rule applied" not in column(page, "Live")
+    assert "Revision 1" in column(page, "Live")
+    draft = column(page, "Draft")
+    assert "A rule applied. The message matches a regular expression: zebra" in draft
+    assert "Answered by MiniLM zero-shot" in draft
+    assert "Revision" not in draft
+    assert "<script>alert(1)" not in page
+    assert "Both choose Chat." in tried(ada, "Write a poem about a fox.")
+    publish(None, "zebras")
+    wait_until(lambda: "A rule applied" in column(tried(ada, "zebra crossing"), "Live"), 10, "the new revision")
+
+
+@pytest.mark.processes
+def test_a_route_of_the_draft_can_be_wished_for(workers: Process, ada: AdminClient) -> None:
+    Route.objects.create(name="poems", title="Poems", description="Poems.", role="generate").examples.create(
+        text="A ode"
+    )
+    assert "Poems" in ada.get("/admin/chat/turn/try/").content.decode()
+    page = tried(ada, "hello", wanted_route="poems")
+    assert "There is no route “poems”" in column(page, "Live")
+    assert "Chosen by name" in column(page, "Draft")
+    assert "No model of this route is switched on" in column(page, "Draft")
+    assert "They cannot be compared." in page
+
+
+@pytest.mark.processes
+def test_the_same_route_for_another_reason_is_said(workers: Process, ada: AdminClient) -> None:
+    Route.objects.get(name="generate").rules.create(kind="pattern", value="fox", position=0)
+    page = tried(ada, "Write a poem about a fox.")
+    assert "Both choose Chat, but for another reason: live by the classifier, the draft by a rule." in page
+
+
+@pytest.mark.processes
+def test_a_draft_that_cannot_be_published_says_so_in_its_column(workers: Process, ada: AdminClient) -> None:
+    Route.objects.update(is_default=False)
+    page = tried(ada, "hello")
+    assert "No route is the default" in column(page, "Draft")
+    assert "Chat" in column(page, "Live")
+
+
+@pytest.mark.processes
+def test_a_draft_is_tried_before_anything_is_live(workers: Process, ada: AdminClient) -> None:
+    Revision.objects.update(is_live=False)
+    page = tried(ada, "Summarise this article for me: ...")
+    assert "No routes have been published yet" in column(page, "Live")
+    assert "Summary" in column(page, "Draft")

@@ -13,16 +13,28 @@ from workers.jobs import Job
 from workers.models import Completion, Model, Provider
 
 ROUTES = [
-    {"name": "summarise", "title": "Summary"},
-    {"name": "classify", "title": "Classification"},
-    {"name": "generate", "title": "Chat"},
+    {
+        "name": name,
+        "title": title,
+        "description": "",
+        "role": name,
+        "threshold": 0.5,
+        "is_default": name == "generate",
+        "models": [],
+        "prompt_template": "",
+        "options": {},
+        "labels": [],
+    }
+    for name, title in (("summarise", "Summary"), ("classify", "Classification"), ("generate", "Chat"))
 ]
 
 
 def revision() -> Revision:
+    """The live revision; one of three routes where nothing is published."""
+    if live := Revision.objects.filter(is_live=True).first():
+        return live
     classifier, _ = Classifier.objects.get_or_create(sha256="0" * 64, defaults={"content": b""})
-    fields = {"snapshot": {"routes": ROUTES}, "classifier": classifier, "is_live": True}
-    return Revision.objects.get_or_create(number=7, defaults=fields)[0]
+    return Revision.objects.create(number=7, snapshot={"routes": ROUTES}, classifier=classifier, is_live=True)
 
 
 def model(name: str = "Small model") -> Model:

@@ -9,24 +9,19 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from router import defaults, revisions
+from router import defaults, policies
+from router.drafts import InvalidPolicyError, snapshot
 from router.models import Classifier, Example, Revision, Route, Rule
-from router.revisions import (
-    InvalidPolicyError,
-    NoLiveRevisionError,
-    import_classifier,
-    live_policy,
-    publish,
-    snapshot,
-)
+from router.policies import NoLiveRevisionError, live_policy
+from router.revisions import import_classifier, publish
 from tests.router.conftest import embed
 from workers.models import Model, Provider
 
 
 @pytest.fixture(autouse=True)
 def _a_process_that_has_decided_nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "_live", revisions._LivePolicy())
-    monkeypatch.setattr(revisions, "CHECK_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(policies, "_policies", policies._Policies())
+    monkeypatch.setattr(policies, "CHECK_INTERVAL_SECONDS", 0)
 
 
 @pytest.fixture
@@ -71,9 +66,9 @@ def test_the_database_is_asked_again_only_after_the_interval(
 ) -> None:
     publish(None)
     policy = live_policy(embed)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert live_policy(embed) is policy
-    monkeypatch.setattr(revisions, "CHECK_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(policies, "CHECK_INTERVAL_SECONDS", 3600)
     with django_assert_num_queries(0):
         assert live_policy(embed) is policy
 

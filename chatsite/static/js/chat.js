@@ -49,10 +49,21 @@ function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
 }
 
+// Whether the wish for another answer, perhaps by another route, could be handed over.
+function answerAgain(button) {
+  const { reply } = button.closest("[data-reply]").dataset;
+  const isOut = socket.send({ type: button.dataset.action, reply, ...(button.value && { route: button.value }) });
+  const panel = isOut && button.closest(".reroute");
+  if (panel) {
+    panel.open = false;
+    panel.querySelector("summary").focus();
+  }
+  return isOut;
+}
+
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-action=again]");
-  const reply = button?.closest("[data-reply]").dataset.reply;
-  if (reply && socket.send({ type: "again", reply })) event.preventDefault(); // otherwise the form is posted
+  const button = event.target.closest("[data-action=again], [data-action=correct]");
+  if (button && answerAgain(button)) event.preventDefault(); // otherwise the form is posted
 
   const starter = event.target.closest("[data-action=try]");
   if (starter) {
@@ -60,6 +71,9 @@ document.addEventListener("click", (event) => {
     composer.fill(starter.dataset.text);
   }
 });
+
+// What is unfolded under the newest answer would open behind the composer.
+document.addEventListener("toggle", (event) => event.target.matches(".message:last-child .reroute") && scroll.keep(), true);
 
 document.querySelector("[data-action=sign-out]").addEventListener("submit", () => {
   composer.fill("");

@@ -21,6 +21,7 @@ export class Composer {
   #form = document.getElementById("composer");
   #text = document.getElementById("text");
   #refusal = document.getElementById("refusal");
+  #note = document.getElementById("note");
   #size = document.getElementById("size");
   #tooLong = document.getElementById("too-long");
   #send = document.getElementById("send");
@@ -90,6 +91,11 @@ export class Composer {
     this.#text.focus();
   }
 
+  // Say something that is no refusal; the next message ends it.
+  note(text) {
+    this.#note.textContent = text;
+  }
+
   showStop(isWriting) {
     this.#stop.hidden = !isWriting;
   }
@@ -121,6 +127,7 @@ export class Composer {
     const text = this.#text.value;
     if (this.isSending || !text.trim() || this.#isTooLong(text)) return;
     this.#refusal.textContent = "";
+    this.note("");
     this.#sending = {
       type: "send",
       client_id: this.#clientId(text),

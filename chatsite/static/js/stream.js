@@ -53,6 +53,9 @@ export class Stream {
       case "finished":
         if (reply) this.#finish(frame);
         break;
+      case "corrected":
+        composer.note(frame.text);
+        break;
       case "error":
         composer.refuse(frame);
         break;

@@ -50,11 +50,19 @@ export class Thread {
   add({ html, reply, replaces }) {
     if (this.find(reply)) return;
     const replaced = replaces && this.find(replaces);
+    const hadFocus = replaced?.contains(document.activeElement);
     while (replaced && this.#messages.lastElementChild !== replaced) this.#messages.lastElementChild.remove();
     replaced?.remove();
     for (const article of parse(html).querySelectorAll(".message")) {
       if (!document.getElementById(article.id)) this.#messages.append(article);
     }
+    if (hadFocus) this.#focus(this.find(reply));
+  }
+
+  // Whoever went by keys through what has been replaced goes on from what has replaced it.
+  #focus(article) {
+    article.tabIndex = -1;
+    article.focus({ preventScroll: true });
   }
 
   // Show the finished answer.

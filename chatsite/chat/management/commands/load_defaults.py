@@ -1,6 +1,7 @@
 """`manage.py load_defaults`: what a fresh installation starts with. Runs at every start and leaves alone what is there.
 
-As long as nothing has been published, it makes the built-in models and the default routes, and publishes them.
+As long as nothing has been published, it makes the built-in models, the default routes and the labelled messages
+that the first drafts are measured on, and publishes the routes.
 Later it only stores the classifier that came with a new version. An OpenAI-compatible server that the environment
 names (OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL) becomes a provider when it is seen for the first time, and its
 model answers on the routes that generate.
@@ -14,14 +15,17 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from environs import Env
 
-from router import defaults
-from router.models import Revision, Route
+from router import defaults, drafts, labelled_set
+from router.labelled import Case
+from router.models import Classifier, Draft, LabelledMessage, Revision, Route
 from router.revisions import import_classifier, publish
+from router.rows import read_rows
 from workers.backends.base import Run
 from workers.errors import WorkerError
 from workers.models import EMBEDDED_MODELS, Model, Provider, Role
 
 CLASSIFIER = settings.BASE_DIR / "router" / "artefacts" / "classifier.safetensors"
+REAL_CHAT = settings.BASE_DIR / "router" / "data" / "real_chat.jsonl"
 EMBEDDED_NAMES = {"minilm-extractive": "MiniLM extractive", "minilm-zero-shot": "MiniLM zero-shot"}
 ASK_SECONDS = 5.0
 NAMES_SHOWN = 8
@@ -40,10 +44,12 @@ class Command(BaseCommand):
         self._is_quiet = verbosity == 0
         is_fresh = not Revision.objects.exists()
         with transaction.atomic():
-            import_classifier(CLASSIFIER)
+            self._take_new_classifier()
             if is_fresh:
                 routes = defaults.load_defaults(_embedded_models())
                 self._say(f"Loaded the routes {', '.join(route.name for route in routes)} and the built-in models.")
+                count = labelled_set.add(_real_chat(), None, LabelledMessage.Source.SHIPPED)
+                self._say(f"Loaded {count} labelled messages, which drafts are measured on.")
             model = self._connect(env.str("OPENAI_BASE_URL", "").rstrip("/"))
             if model:
                 _answer_with(model)
@@ -69,9 +75,24 @@ class Command(BaseCommand):
         self._say(f"Connected {identifier} at {base_url}.")
         return Model.objects.create(provider=provider, name=_free_name(identifier), identifier=identifier)
 
+    def _take_new_classifier(self) -> None:
+        """Store the classifier that came with this version; a draft that had the former one goes on with it."""
+        former = Classifier.objects.filter(is_shipped=True).values_list("pk", flat=True)
+        is_former = Draft.current().classifier_id in set(former)
+        classifier = import_classifier(CLASSIFIER)
+        Classifier.objects.filter(pk=classifier.pk).update(is_shipped=True)
+        if is_former or Draft.current().classifier_id is None:
+            drafts.set_classifier(classifier)
+
     def _say(self, text: str) -> None:
         if not self._is_quiet:
             self.stdout.write(text)
+
+
+def _real_chat() -> list[Case]:
+    """Messages as people write them, never fitted on; the default routes are called like the roles."""
+    rows = read_rows(REAL_CHAT, "text", "role", "part")
+    return [Case(row["text"], row["role"], row.get("context", "")) for row in rows if row["part"] == "dev"]
 
 
 def _embedded_models() -> dict[str, list[Model]]:

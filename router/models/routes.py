@@ -1,10 +1,11 @@
-"""Routes as admins edit them, the revisions that processes run, and the decisions that were made."""
+"""Routes as admins edit them: the draft, with what recognises each route and the models that answer it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -44,6 +45,13 @@ class Route(models.Model):
     is_default = models.BooleanField("default route", default=False)
     is_enabled = models.BooleanField("enabled", default=True)
     position = models.PositiveSmallIntegerField(default=0)
+    groups = models.ManyToManyField(
+        Group, blank=True, related_name="routes", help_text="Who may use this route. None chosen: everybody."
+    )
+    version = models.PositiveIntegerField(default=0, editable=False)  # tells two admins who edit at once apart
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
 
     class Meta:
         ordering = ["position", "name"]
@@ -136,64 +144,3 @@ class Example(models.Model):
         other = Example.objects.filter(text=self.text).exclude(pk=self.pk).exclude(route_id=self.route_id).first()
         if other:
             raise ValidationError({"text": f"The route {other.route} has this example already; it cannot teach both."})
-
-
-class Classifier(models.Model):
-    """A fitted classifier: the artefact that `manage.py fit_router` made."""
-
-    sha256 = models.CharField(max_length=64, primary_key=True, editable=False)
-    content = models.BinaryField(editable=False, help_text="safetensors, at most 5 MB.")
-    metadata = models.JSONField(default=dict, help_text="Hash of the data, seed, versions, metrics.")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return self.sha256[:12]
-
-
-class Revision(models.Model):
-    """An immutable snapshot of all routes with the classifier they run with. One is live."""
-
-    number = models.PositiveIntegerField(primary_key=True)
-    snapshot = models.JSONField(help_text="The routes, as `router.revisions.snapshot` writes them.")
-    classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="revisions")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    note = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    is_live = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["-number"]
-        constraints = [models.UniqueConstraint(name="one_live_revision", fields=["is_live"], condition=Q(is_live=True))]
-
-    def __str__(self) -> str:
-        return f"Revision {self.number}"
-
-
-class Decision(models.Model):
-    """The route that was chosen for one message, with everything that the choice rested on."""
-
-    class Strategy(models.TextChoices):
-        EXPLICIT = "explicit", "your choice"
-        RULE = "rule", "a rule"
-        CLASSIFIER = "classifier", "the classifier"
-        DEFAULT = "default", "the default"
-
-    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="decisions")
-    route = models.CharField(max_length=40, help_text="The route's name in that revision.")
-    role = models.CharField(max_length=10, choices=Role.choices)
-    strategy = models.CharField(max_length=12, choices=Strategy.choices)
-    score = models.FloatField(null=True, blank=True)
-    threshold = models.FloatField(null=True, blank=True)
-    scores = models.JSONField(default=dict, help_text="Score of every route by name, 0 to 1.")
-    evidence = models.JSONField(default=dict, help_text="The rule that matched, or the nearest example messages.")
-    duration_ms = models.FloatField()
-    decided_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.route} by {self.strategy}"

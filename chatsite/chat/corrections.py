@@ -1,0 +1,83 @@
+"""“Wrong route”: a correction is filed, and the message is answered again by the route that the person wanted.
+
+A correction changes nothing by itself: admins review them (`router.reviews`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.http import Http404
+from django.utils import timezone
+
+from chatsite.chat import access, notices, turns
+from chatsite.chat.models import Turn
+from chatsite.chat.turns import RefusedError
+from router.models import Correction, Decision, Safeguards
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What became of it: the new answer, unless the conversation has gone on, and what the person is told."""
+
+    turn: Turn | None
+    text: str = ""
+
+
+def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
+    """File that an answer came by the wrong route, and have the message answered by another one.
+
+    Where the person chose the route themselves there is nothing to correct, only another answer to have. Where the
+    conversation has gone on, another answer would take the place of all that came after it, so there is none.
+    Raises `RefusedError` or `Http404`.
+    """
+    turn = access.reply_or_404(user, reply_id)
+    decision = _decision_of(turn)
+    _check_route(user, wanted_route, decision)
+    with transaction.atomic():
+        if decision.strategy == Decision.Strategy.EXPLICIT:
+            return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route))
+        text = _file(user, turn.message.text, decision, wanted_route)
+        if turn.reply.children.exists():
+            return Corrected(None, text)
+        return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route), text)
+
+
+def _decision_of(turn: Turn) -> Decision:
+    if turn.answer.is_open:
+        raise RefusedError("still_answering")
+    if turn.decision is None:
+        raise Http404("There is no decision to correct.")
+    return turn.decision
+
+
+def _check_route(user: Any, wanted_route: str, decision: Decision) -> None:
+    names = access.route_titles(user)
+    if wanted_route not in names:
+        raise RefusedError("unknown_route", route=wanted_route[:40], routes=", ".join(f"/{name}" for name in names))
+    if wanted_route == decision.route:
+        raise RefusedError("same_route")
+
+
+def _file(user: Any, text: str, decision: Decision, wanted_route: str) -> str:
+    """File a correction, or change the one that waits for its review. What the person is told."""
+    get_user_model()._default_manager.select_for_update().get(pk=user.pk)  # two tabs at once stay within the cap
+    mine = Correction.objects.filter(user=user)
+    waiting = mine.filter(decision=decision, state=Correction.State.PENDING)
+    if waiting.update(wanted_route=wanted_route):
+        return notices.text("correction_filed")
+    if mine.filter(decision=decision).exists():
+        return notices.text("correction_reviewed")
+    limit = Safeguards.current().corrections_per_day
+    if mine.filter(filed_at__gt=timezone.now() - DAY).count() >= limit:
+        return notices.text("corrections_used_up", limit=limit)
+    Correction.objects.create(
+        decision=decision, user=user, text=text, context=decision.context, wanted_route=wanted_route
+    )
+    return notices.text("correction_filed")

@@ -1,0 +1,173 @@
+"""`manage.py routes check|publish|diff|export|import|roll-back`: the draft and its revisions from the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from chatsite.routing import publishing
+from router import drafts, files, labelled, revisions
+from router.diffing import differences
+from router.gate import Verdict
+from router.models import Classifier, Draft, Revision, Safeguards
+
+SHOWN_CASES = 20
+DRAFT, LIVE = "draft", "live"
+
+
+class Command(BaseCommand):
+    help = "Check, publish, compare, export and import routes. `check` ends with 1 if the gate refuses."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kinds = parser.add_subparsers(dest="action", required=True, metavar="action")
+        check = kinds.add_parser("check", help="have routes decide the labelled messages, beside the live revision")
+        check.add_argument("--file", type=Path, help="routes as `export` writes them (default: the draft)")
+        publish = kinds.add_parser("publish", help="check the draft, and make it live if it is not worse")
+        publish.add_argument("--note", default="", help="what it changes and why")
+        publish.add_argument("--author", help="the name of the user who publishes it")
+        publish.add_argument("--past-gate", action="store_true", help="publish it whatever the gate says; audited")
+        for each in (check, publish):
+            each.add_argument("--labelled", type=Path, help="JSONL or CSV (default: the labelled set of the admin)")
+            each.add_argument("--margin", type=float, help="percentage points (default: that of the admin)")
+        diff = kinds.add_parser("diff", help="what is different between two: numbers, “live” or “draft”")
+        diff.add_argument("before", nargs="?", default=LIVE)
+        diff.add_argument("after", nargs="?", default=DRAFT)
+        export = kinds.add_parser("export", help="write routes as TOML")
+        export.add_argument("what", nargs="?", default=DRAFT, help="a number, “live” or “draft” (default)")
+        export.add_argument("--output", type=Path, help="a file (default: standard output)")
+        from_file = kinds.add_parser("import", help="make the draft what a file says")
+        from_file.add_argument("file", type=Path, help="TOML; - reads standard input")
+        back = kinds.add_parser("roll-back", help="make what a former revision says live again")
+        back.add_argument("number")
+        for each in (from_file, back):
+            each.add_argument("--author", help="the name of the user who does it")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        getattr(self, f"_{action.replace('-', '_')}")(options)
+
+    def _check(self, options: dict[str, Any]) -> None:
+        content, classifier = _from_file(options["file"]) if options["file"] else _draft()
+        if not self._judge(content, classifier, options).passes:
+            raise CommandError("The gate refuses it.", returncode=1)
+
+    def _publish(self, options: dict[str, Any]) -> None:
+        content, classifier = _draft()
+        author = _user(options["author"])
+        fingerprint = drafts.fingerprint(content, classifier.sha256)
+        verdict = self._judge(content, classifier, options)
+        try:
+            if verdict.passes:
+                revision = revisions.publish(
+                    author, options["note"], expected=fingerprint, evaluation=verdict.summary()
+                )
+            elif options["past_gate"]:
+                revision = publishing.publish_past_gate(author, options["note"], fingerprint)
+            else:
+                raise CommandError("The gate refuses it. Nothing was published.", returncode=1)
+        except revisions.DraftChangedError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{revision} is live.")
+
+    def _diff(self, options: dict[str, Any]) -> None:
+        (old, old_sha), (new, new_sha) = (_named(options[side]) for side in ("before", "after"))
+        for change in differences(old, new, old_classifier=old_sha, new_classifier=new_sha):
+            self.stdout.write(str(change))
+
+    def _export(self, options: dict[str, Any]) -> None:
+        text = files.dump(*_named(options["what"]))
+        if options["output"]:
+            options["output"].write_text(text)
+        else:
+            self.stdout.write(text)
+
+    def _import(self, options: dict[str, Any]) -> None:
+        _in_words(files.import_into_draft)(_read(options["file"]), _user(options["author"]))
+        self.stdout.write("The draft is what the file says. Nothing is published yet.")
+
+    def _roll_back(self, options: dict[str, Any]) -> None:
+        revision = _in_words(revisions.roll_back)(_user(options["author"]), _revision(options["number"]))
+        self.stdout.write(f"{revision} is live: {revision.note}.")
+
+    def _judge(self, content: drafts.Snapshot, classifier: Classifier, options: dict[str, Any]) -> Verdict:
+        """What the gate finds, printed as well."""
+        _in_words(drafts.check)(content)
+        for warning in drafts.warnings(content):
+            self.stdout.write(f"Probably not meant: {warning}")
+        path, margin = options["labelled"], options["margin"]
+        cases = _in_words(labelled.read_labelled)(path) if path else publishing.labelled_cases()
+        margin = Safeguards.current().gate_margin if margin is None else margin
+        live = revisions.live_revision()
+        verdict = publishing.measure(content, classifier, live, cases, margin, lambda done, total: None)
+        for name, figures in (("live", verdict.live), ("draft", verdict.draft)):
+            if figures:
+                self.stdout.write(f"{name:6} accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}")
+        self.stdout.write(f"on {verdict.count} labelled messages; the margin is {margin:g} percentage points.")
+        for case in [] if verdict.passes else verdict.failing[:SHOWN_CASES]:
+            self.stdout.write(f"  {case.route} -> {case.draft or 'nowhere'}: {' '.join(case.text.split())[:120]}")
+        return verdict
+
+
+def _draft() -> tuple[drafts.Snapshot, Classifier]:
+    return drafts.snapshot(), _in_words(drafts.classifier)()
+
+
+def _from_file(path: Path) -> tuple[drafts.Snapshot, Classifier]:
+    content, sha = _in_words(files.parse)(_read(path))
+    classifier = Classifier.objects.filter(pk=sha).first() if sha else _in_words(drafts.classifier)()
+    if classifier is None:
+        raise CommandError(f"The classifier {sha[:12]} that the file names is not in this installation.")
+    return content, classifier
+
+
+def _named(name: str) -> tuple[drafts.Snapshot, str]:
+    """A snapshot and the hash of its classifier, of a revision by its number, of “live” or of “draft”."""
+    if name == DRAFT:
+        return drafts.snapshot(), Draft.current().classifier_id or ""
+    revision = revisions.live_revision() if name == LIVE else _revision(name)
+    if revision is None:
+        raise CommandError("Nothing has been published yet.")
+    return revision.snapshot, revision.classifier_id
+
+
+def _revision(name: str) -> Revision:
+    revision = Revision.objects.select_related("classifier").filter(number=name).first() if name.isdigit() else None
+    if revision is None:
+        raise CommandError(f"There is no revision “{name}”. Say its number, “live” or “draft”.")
+    return revision
+
+
+def _user(name: str | None) -> Any:
+    if not name:
+        return None
+    user = get_user_model().objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user “{name}”.")
+    return user
+
+
+def _read(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise CommandError(f"{path} is not in UTF-8.") from None
+
+
+def _in_words(act: Callable[..., Any]) -> Callable[..., Any]:
+    """`act`, whose refusals are the command's."""
+
+    @wraps(act)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return act(*args, **kwargs)
+        except (drafts.InvalidPolicyError, files.FileError, labelled.LabelledFileError) as error:
+            raise CommandError(str(error)) from error
+
+    return told

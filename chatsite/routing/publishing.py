@@ -1,0 +1,105 @@
+"""Checking the draft on the labelled set, and publishing it if it passes: one task, so that nothing slips between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celery import shared_task
+from django.contrib.auth import get_user_model
+
+from chatsite.routing.queue import BACKGROUND
+from router import drafts, revisions
+from router.labelled import Case
+from router.models import AuditEntry, Classifier, LabelledMessage, Revision, Safeguards
+from workers.trials import Trial
+
+if TYPE_CHECKING:
+    from router.gate import Verdict
+
+logger = logging.getLogger(__name__)
+
+OVERRIDE_PERMISSION = "router.publish_past_gate"
+
+
+def start_check(asked_by: Any) -> Trial:
+    """Have the draft measured beside the live revision. Raises `redis.RedisError`."""
+    return Trial.start(check_draft, BACKGROUND, asked_by, fingerprint=draft_fingerprint(), publish=False, note="")
+
+
+def start_publication(asked_by: Any, note: str, fingerprint: str) -> Trial:
+    """Have the draft of that fingerprint measured, and published if it passes. Raises `redis.RedisError`."""
+    return Trial.start(check_draft, BACKGROUND, asked_by, fingerprint=fingerprint, publish=True, note=note)
+
+
+def draft_fingerprint() -> str:
+    """The fingerprint of the draft as it is now. Raises `InvalidPolicyError`."""
+    return drafts.fingerprint(drafts.snapshot(), drafts.classifier().sha256)
+
+
+def publish_past_gate(author: Any, note: str, fingerprint: str) -> Revision:
+    """Publish without the check, or against it; the audit log says so. Raises as `router.revisions.publish`."""
+    revision = revisions.publish(author, note, expected=fingerprint, evaluation={"passes": False, "skipped": True})
+    AuditEntry.write(
+        author, AuditEntry.Action.OVERRIDE, f"{revision} went past the gate: {note}", revision=revision.number
+    )
+    return revision
+
+
+@shared_task(name="routing.check_draft")
+def check_draft(ticket: str) -> None:
+    """Measure the draft of a trial, and publish it if that was asked for and it passes."""
+    trial = Trial.find(ticket)
+    if trial is None:
+        return
+    trial.begin()
+    try:
+        trial.finish(**_check(trial))
+    except (drafts.InvalidPolicyError, revisions.DraftChangedError) as error:
+        trial.fail(str(error))
+    except Exception as error:
+        logger.exception("Checking the draft failed.")
+        trial.fail(f"The draft could not be checked ({type(error).__name__}). The log of the worker says more.")
+
+
+def measure(
+    content: drafts.Snapshot,
+    classifier: Classifier,
+    beside: Revision | None,
+    cases: Sequence[Case],
+    margin: float,
+    advance: Callable[[int, int], None],
+) -> Verdict:
+    """Have routes decide labelled messages, beside a revision if there is one. Only where models may be loaded."""
+    from router.compiling import compile_policy
+    from router.gate import judge
+    from router.policies import policy_of
+    from workers.encoder import encode
+
+    known = policy_of(beside, encode) if beside else None
+    draft = compile_policy(content, bytes(classifier.content), encode, known=known)
+    return judge(cases, draft, known, encode, margin, advance)
+
+
+def labelled_cases() -> list[Case]:
+    """The labelled set, oldest first."""
+    messages = LabelledMessage.objects.order_by("id").values_list("text", "route", "context")
+    return [Case(*row) for row in messages]
+
+
+def _check(trial: Trial) -> dict[str, Any]:
+    content, classifier = drafts.snapshot(), drafts.classifier()
+    drafts.check(content)
+    if drafts.fingerprint(content, classifier.sha256) != trial.input["fingerprint"]:
+        raise revisions.DraftChangedError
+    live, margin = revisions.live_revision(), Safeguards.current().gate_margin
+    verdict = measure(content, classifier, live, labelled_cases(), margin, trial.advance)
+    outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
+    if trial.input["publish"] and verdict.passes:
+        author = get_user_model().objects.get(pk=trial.asked_by)
+        revision = revisions.publish(
+            author, trial.input["note"], expected=trial.input["fingerprint"], evaluation=verdict.summary()
+        )
+        outcome["revision"] = revision.number
+    return outcome

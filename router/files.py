@@ -1,0 +1,161 @@
+"""Routes as a TOML file, so that they can live in git: with the names of models and groups instead of numbers."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import tomli_w
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+
+from router import drafts
+from router.drafts import PLAIN_FIELDS, Snapshot
+from router.models import AuditEntry, Classifier, Route, Rule
+from workers.models import Model
+
+FORMAT = 1
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "title", "description", "role", "prompt_template"), str),
+    "threshold": (int, float),
+    "is_default": bool,
+    "options": dict,
+    "labels": list,
+}
+_OPTIONAL: dict[str, Any] = {"threshold": 0.5, "is_default": False, "prompt_template": "", "options": {}, "labels": []}
+
+
+class FileError(ValueError):
+    """A file that is no set of routes for this installation. The text says what to change in it."""
+
+
+def dump(content: Snapshot, classifier: str = "") -> str:
+    """The TOML text of a snapshot. `classifier` is the hash of the artefact that it runs with."""
+    models = dict(Model.objects.values_list("pk", "name"))
+    groups = dict(Group.objects.values_list("pk", "name"))
+    routes = [
+        {
+            **{field: route[field] for field in PLAIN_FIELDS if route[field] != _OPTIONAL.get(field)},
+            "models": [models[pk] for pk in route["models"] if pk in models],
+            "groups": [groups[pk] for pk in route.get("groups", []) if pk in groups],
+            "rules": route["rules"],
+            "examples": route["examples"],
+        }
+        for route in content["routes"]
+    ]
+    head = {"format": FORMAT} | ({"classifier": classifier} if classifier else {})
+    return tomli_w.dumps({**head, "routes": routes}, multiline_strings=True)
+
+
+def parse(text: str) -> tuple[dict[str, Any], str]:
+    """The snapshot of a file, and the hash of the classifier that it names. Raises `FileError`.
+
+    Models and groups are looked up by name. Who may use a model is not in a file: that is a setting of the model.
+    """
+    data = _toml(text)
+    routes = data.get("routes")
+    if not isinstance(routes, list) or not routes:
+        raise FileError("The file has no [[routes]].")
+    models = {name: pk for pk, name in Model.objects.values_list("pk", "name")}
+    groups = {name: pk for pk, name in Group.objects.values_list("pk", "name")}
+    parsed = [_route(route, number, models, groups) for number, route in enumerate(routes, start=1)]
+    names = [route["name"] for route in parsed]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise FileError(f"The route “{twice}” is there twice.")
+    limited = Model.objects.filter(groups__isnull=False).prefetch_related("groups").distinct()
+    used = {pk for route in parsed for pk in route["models"]}
+    model_groups = {
+        str(model.pk): sorted(group.pk for group in model.groups.all()) for model in limited if model.pk in used
+    }
+    return {"routes": parsed, "model_groups": model_groups}, str(data.get("classifier", ""))
+
+
+def import_into_draft(text: str, actor: Any) -> None:
+    """Make the draft what a file says, and write that into the audit log.
+
+    Raises `FileError` or `InvalidPolicyError`.
+    """
+    content, sha = parse(text)
+    classifier = Classifier.objects.filter(pk=sha).first() if sha else drafts.classifier()
+    if classifier is None:
+        raise FileError(
+            f"The classifier {sha[:12]} that the file names is not in this installation. Take the line out of the "
+            "file to keep the draft's, or bring it in with `manage.py fit_router`."
+        )
+    drafts.restore(content, classifier, actor)
+    AuditEntry.write(actor, AuditEntry.Action.IMPORT, f"{len(content['routes'])} routes came from a file.")
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FileError(f"The file is not TOML that can be read: {error}.") from error
+    if data.get("format") != FORMAT:
+        raise FileError(f"The file does not say “format = {FORMAT}”, so it was not exported by this version.")
+    return data
+
+
+def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str, int]) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise FileError(f"Route {number} is no table.")
+    name = row.get("name") or f"number {number}"
+    plain = {field: row.get(field, _OPTIONAL.get(field)) for field in PLAIN_FIELDS}
+    for field, value in plain.items():
+        if not isinstance(value, _TYPES[field]) or (field == "threshold" and isinstance(value, bool)):
+            raise FileError(f"The route {name}: “{field}” is missing or of the wrong kind.")
+    route = {
+        **plain,
+        "groups": sorted(_numbers(row, "groups", groups, name)),
+        "models": _numbers(row, "models", models, name),
+        "rules": [_rule(rule, name) for rule in _list(row, "rules", name)],
+        "examples": _texts(row, "examples", name),
+    }
+    _validate(route)
+    return route
+
+
+def _validate(route: Mapping[str, Any]) -> None:
+    row = Route(**{field: route[field] for field in PLAIN_FIELDS})
+    try:
+        row.clean_fields(exclude=["changed_by"])
+        row.clean()
+    except ValidationError as error:
+        field, texts = next(iter(error.message_dict.items()))
+        raise FileError(f"The route {route['name']}: “{field}”: {' '.join(texts)}") from error
+
+
+def _numbers(row: Mapping[str, Any], field: str, known: Mapping[str, int], route: str) -> list[int]:
+    names = _texts(row, field, route)
+    for name in names:
+        if name not in known:
+            raise FileError(
+                f"The route {route}: there is no {field[:-1]} “{name}” here. There are: {', '.join(known)}."
+            )
+    return [known[name] for name in names]
+
+
+def _rule(rule: Any, route: str) -> dict[str, Any]:
+    if not isinstance(rule, dict) or rule.get("kind") not in Rule.Kind.values:
+        raise FileError(f"The route {route}: a rule has a kind out of {', '.join(Rule.Kind.values)}, and a value.")
+    value, position = rule.get("value"), rule.get("position", 0)
+    if not isinstance(value, str) or not isinstance(position, int) or not 0 <= position <= 32767:
+        raise FileError(f"The route {route}: a rule's value is a text, and its position a number from 0 to 32767.")
+    return {"kind": rule["kind"], "value": value, "position": position}
+
+
+def _texts(row: Mapping[str, Any], field: str, route: str) -> list[str]:
+    texts = _list(row, field, route)
+    if not all(isinstance(text, str) and text.strip() for text in texts):
+        raise FileError(f"The route {route}: “{field}” is a list of texts, none of them empty.")
+    if len(set(texts)) != len(texts):
+        raise FileError(f"The route {route}: “{field}” has the same text twice.")
+    return texts
+
+
+def _list(row: Mapping[str, Any], field: str, route: str) -> list[Any]:
+    found = row.get(field, [])
+    if not isinstance(found, list):
+        raise FileError(f"The route {route}: “{field}” is not a list.")
+    return found

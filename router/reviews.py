@@ -1,0 +1,142 @@
+"""What reviewers do with corrections: accept them, on the wanted route or another one, reject them, take that back.
+
+An accepted correction is in the labelled set, and the next refit learns it. A rejected one changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from router.models import AuditEntry, Correction, LabelledMessage
+from router.models.labelled import fingerprint
+
+State = Correction.State
+
+PERMISSION = "router.change_correction"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@dataclass
+class Review:
+    """What came of reviewing several corrections at once."""
+
+    done: list[Correction] = field(default_factory=list)
+    own: list[Correction] = field(default_factory=list)  # not accepted: the reviewer filed them
+    contradicting: list[tuple[Correction, str]] = field(default_factory=list)  # not accepted: labelled otherwise
+
+
+@transaction.atomic
+def accept(corrections: Iterable[Correction], reviewer: Any, route: str = "") -> Review:
+    """Accept corrections on the route that each person wanted, or all on `route`, and label their messages.
+
+    Nobody accepts their own correction, unless nobody else could. What contradicts the labelled set, or a correction
+    that was accepted before, is left as it is: only people can tell which of the two is right.
+    """
+    review = Review()
+    is_alone = not others_could_review(reviewer)
+    for correction in _locked(corrections):
+        right = route or correction.wanted_route
+        if correction.user_id == reviewer.pk and not is_alone:
+            review.own.append(correction)
+            continue
+        if known := _labelled_otherwise(correction, right):
+            review.contradicting.append((correction, known))
+            continue
+        _own_label(correction).delete()
+        _label(correction, right, reviewer)
+        _set(correction, State.ACCEPTED, reviewer, right)
+        review.done.append(correction)
+    _audit(reviewer, f"Accepted {_number(review.done)}{f' on the route {route}' if route else ''}.", review.done)
+    return review
+
+
+@transaction.atomic
+def reject(corrections: Iterable[Correction], reviewer: Any) -> Review:
+    """Reject corrections. What was accepted leaves the labelled set."""
+    review = Review()
+    for correction in _locked(corrections):
+        _own_label(correction).delete()
+        _set(correction, State.REJECTED, reviewer)
+        review.done.append(correction)
+    _audit(reviewer, f"Rejected {_number(review.done)}.", review.done)
+    return review
+
+
+@transaction.atomic
+def reopen(corrections: Iterable[Correction], reviewer: Any) -> Review:
+    """Take a review back. What was accepted leaves the labelled set."""
+    review = Review()
+    for correction in _locked(corrections):
+        if correction.state != State.PENDING:
+            _own_label(correction).delete()
+            _set(correction, State.PENDING, None)
+            review.done.append(correction)
+    _audit(reviewer, f"Took back the review of {_number(review.done)}.", review.done)
+    return review
+
+
+def others_could_review(reviewer: Any) -> bool:
+    """Whether anybody else may accept corrections."""
+    allowed = get_user_model()._default_manager.with_perm(PERMISSION, backend=BACKEND)
+    return bool(allowed.filter(is_staff=True).exclude(pk=reviewer.pk).exists())
+
+
+def _locked(corrections: Iterable[Correction]) -> list[Correction]:
+    """Oldest first, so that of two that contradict each other the first one holds."""
+    found = Correction.objects.select_for_update().filter(pk__in=[correction.pk for correction in corrections])
+    return list(found.order_by("filed_at"))
+
+
+def _set(correction: Correction, state: str, reviewer: Any, route: str = "") -> None:
+    correction.state, correction.route, correction.reviewer = state, route, reviewer
+    correction.reviewed_at = None if state == State.PENDING else timezone.now()
+    correction.save(update_fields=["state", "route", "reviewer", "reviewed_at"])
+
+
+def _label(correction: Correction, route: str, reviewer: Any) -> None:
+    LabelledMessage.objects.get_or_create(
+        fingerprint=_mark(correction),
+        defaults={
+            "text": correction.text,
+            "context": correction.context,
+            "route": route,
+            "source": LabelledMessage.Source.CORRECTION,
+            "added_by": reviewer,
+        },
+    )
+
+
+def _labelled_otherwise(correction: Correction, route: str) -> str:
+    """The other route that the labelled set has the message on, whatever becomes of this correction; or nothing."""
+    others = LabelledMessage.objects.filter(fingerprint=_mark(correction)).exclude(route=route)
+    return others.exclude(pk__in=_own_label(correction)).values_list("route", flat=True).first() or ""
+
+
+def _own_label(correction: Correction) -> QuerySet[LabelledMessage]:
+    """The labelled message that is there for this correction alone."""
+    labels = LabelledMessage.objects.filter(fingerprint=_mark(correction), source=LabelledMessage.Source.CORRECTION)
+    others = Correction.objects.filter(state=State.ACCEPTED).exclude(pk=correction.pk)
+    is_alone = _mark(correction) not in {fingerprint(*row) for row in others.values_list("text", "context")}
+    return labels if correction.state == State.ACCEPTED and is_alone else labels.none()
+
+
+def _mark(correction: Correction) -> str:
+    return fingerprint(correction.text, correction.context)
+
+
+def _audit(reviewer: Any, text: str, done: list[Correction]) -> None:
+    if done:
+        AuditEntry.write(
+            reviewer, AuditEntry.Action.CORRECTIONS, text, corrections=[correction.pk for correction in done]
+        )
+
+
+def _number(done: list[Correction]) -> str:
+    return f"{len(done)} correction{'' if len(done) == 1 else 's'}"

@@ -1,0 +1,92 @@
+"""“Wrong route”, as people meet it: with the mouse, by keys, on a phone, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from chatsite.chat.models import Turn
+from router.models import Correction
+from tests.browser.steps import LETTER, SECONDS, answer, finish, send
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+
+PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
+MESSAGE = f"Summarise this in one sentence:\n\n{LETTER}"
+THANKS = "Thank you: an admin will look at it."
+
+
+@pytest.fixture(autouse=True)
+def _answers(connect: Connect) -> None:
+    connect("tokens2")
+
+
+def routed(page: Page) -> Locator:
+    """A finished answer that the classifier sent to the summaries."""
+    reply = finish(send(page, MESSAGE))
+    expect(reply.locator(".why summary")).to_contain_text("Summary")
+    return reply
+
+
+def test_choosing_the_right_route_answers_again_and_files_it(open_page: Callable[..., Page], alice: Any) -> None:
+    page = open_page(alice, **PHONE)
+    page.goto("/")
+    reply = routed(page)
+    reply.get_by_label("Wrong route").click()
+    expect(reply.get_by_role("button", name="Summary", exact=True)).to_have_count(0)
+    reply.get_by_role("button", name="Chat", exact=True).click()
+    expect(page.get_by_text(THANKS)).to_be_visible()
+    expect(answer(page.locator(".reply"))).to_have_text("t0 t1", timeout=30 * SECONDS)
+    expect(page.locator(".reply .why summary")).to_contain_text("Chat")
+    correction = Correction.objects.get()
+    assert (correction.user, correction.wanted_route, correction.decision.route) == (alice, "generate", "summarise")
+    again = finish(page.locator(".reply"))
+    again.get_by_label("Another route", exact=True).click()
+    again.get_by_role("button", name="Classification").click()
+    expect(page.locator(".reply .why summary")).to_contain_text("Classification", timeout=30 * SECONDS)
+    assert Correction.objects.count() == 1
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_label("Message", exact=True).fill("Next")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(THANKS)).to_be_hidden()
+
+
+def test_it_goes_by_keys_and_the_focus_stays_where_the_answer_is(page: Page) -> None:
+    reply = routed(page)
+    reply.get_by_label("Wrong route").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(reply.get_by_role("button", name="Classification")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(answer(page.locator(".reply"))).to_have_text("t0 t1", timeout=30 * SECONDS)
+    finish(page.locator(".reply"))
+    assert page.evaluate("() => document.querySelector('.reply').contains(document.activeElement)")
+
+
+def test_an_earlier_answer_is_corrected_and_stays(page: Page) -> None:
+    earlier = routed(page)
+    finish(send(page, "/generate hello"))
+    earlier.get_by_label("Wrong route").click()
+    earlier.get_by_role("button", name="Chat", exact=True).click()
+    expect(page.get_by_text(THANKS)).to_be_visible()
+    expect(page.locator(".reply")).to_have_count(2)
+    expect(earlier.get_by_label("Wrong route")).to_be_focused()
+    assert Correction.objects.get().wanted_route == "generate"
+    assert Turn.objects.count() == 2
+
+
+def test_it_works_without_a_script(open_page: Callable[..., Page], alice: Any) -> None:
+    page = open_page(alice, java_script_enabled=False)
+    page.goto("/")
+    page.get_by_label("Message", exact=True).fill(MESSAGE)
+    page.get_by_role("button", name="Send").click()
+    page.locator(".reply[data-status=done]").get_by_label("Wrong route").click(timeout=30 * SECONDS)
+    page.get_by_role("button", name="Chat", exact=True).last.click()
+    expect(page.get_by_text(THANKS)).to_be_visible()
+    expect(answer(page.locator(".reply[data-status=done]"))).to_have_text("t0 t1", timeout=30 * SECONDS)

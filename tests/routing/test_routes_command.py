@@ -1,0 +1,120 @@
+"""`manage.py routes`: the gate, files, differences and the way back, from the command line and in CI."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from router.drafts import snapshot
+from router.models import AuditEntry, Revision, Route
+from tests import processes
+
+
+def routes(*arguments: Any) -> str:
+    output = StringIO()
+    call_command("routes", *map(str, arguments), stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    rows = [("Give me the gist of this article", "summarise"), ("spam or not spam: you have won", "classify")]
+    path = tmp_path / "labelled.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "route": route}) + "\n" for text, route in rows))
+    return path
+
+
+@pytest.fixture
+def worse(defaults: None) -> None:
+    """A draft that sends one labelled message elsewhere."""
+    Route.objects.get(name="generate").rules.create(value="gist")
+
+
+def test_a_draft_that_is_worse_is_refused_with_the_failing_messages(worse: None, labelled: Path) -> None:
+    output = StringIO()
+    with pytest.raises(CommandError, match="Nothing was published") as refused:
+        call_command("routes", "publish", "--labelled", str(labelled), stdout=output)
+    assert refused.value.returncode == 1
+    assert "summarise -> generate: Give me the gist of this article" in output.getvalue()
+    assert Revision.objects.count() == 1
+
+
+def test_the_margin_can_be_given(worse: None, labelled: Path) -> None:
+    assert "accuracy 0.500" in routes("check", "--labelled", labelled, "--margin", 50)
+
+
+def test_a_draft_that_is_not_worse_is_published(admin: Any, defaults: None, labelled: Path) -> None:
+    Route.objects.filter(name="summarise").update(title="Digest")
+    assert "Revision 2 is live" in routes("publish", "--labelled", labelled, "--note", "a name", "--author", "ada")
+    live = Revision.objects.get(is_live=True)
+    assert (live.note, live.author) == ("a name", admin)
+
+
+def test_publishing_past_the_gate_is_written_down(worse: None, labelled: Path) -> None:
+    assert "Revision 2 is live" in routes("publish", "--labelled", labelled, "--past-gate", "--note", "hurry")
+    assert AuditEntry.objects.get(action="override").text == "Revision 2 went past the gate: hurry"
+
+
+@pytest.mark.processes
+def test_the_gate_in_ci_ends_with_one_for_a_file_that_is_worse(
+    transactional_db: None, defaults: None, labelled: Path, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    routes("export", "--output", good)
+    bad.write_text(good.read_text().replace("rules = []", 'rules = [{kind = "pattern", value = "spam"}]', 1))
+    for file, code in ((good, 0), (bad, 1)):
+        command = ["manage.py", "routes", "check", "--file", str(file), "--labelled", str(labelled)]
+        process = processes.Process(*command)
+        assert process.wait(120) == code, process.log.read_text()
+    assert "classify -> summarise: spam or not spam" in process.log.read_text()
+    assert Revision.objects.count() == 1
+
+
+def test_differences_are_told_in_lines(defaults: None) -> None:
+    assert routes("diff") == ""
+    route = Route.objects.get(name="summarise")
+    route.examples.filter(text="tl;dr").delete()
+    route.rules.create(value="^short")
+    Route.objects.filter(name="summarise").update(threshold=0.7)
+    Route.objects.get(name="classify").delete()
+    assert routes("diff").splitlines() == [
+        "Classification: - route: classify",
+        "Summary: threshold: 0.4 → 0.7",
+        "Summary: + rule: pattern ^short (place 0)",
+        "Summary: - example: tl;dr",
+    ]
+    assert routes("diff", "1", "live") == ""
+
+
+def test_a_file_makes_the_draft(defaults: None, tmp_path: Path) -> None:
+    file = tmp_path / "routes.toml"
+    file.write_text(routes("export").replace('title = "Summary"', 'title = "Digest"'))
+    assert "Nothing is published yet" in routes("import", file)
+    assert snapshot()["routes"][0]["title"] == "Digest"
+    assert 'title = "Summary"' in routes("export", "live")
+
+
+def test_the_way_back(defaults: None) -> None:
+    Route.objects.filter(name="summarise").update(title="Digest")
+    routes("publish", "--past-gate")
+    assert "Revision 3 is live: Back to revision 1" in routes("roll-back", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["check", "--file", "nowhere.toml"], "nowhere.toml cannot be read: No such file"),
+        (["check", "--labelled", "nowhere.csv"], "nowhere.csv cannot be read: No such file"),
+        (["diff", "1", "99"], "no revision “99”"),
+        (["roll-back", "first"], "no revision “first”"),
+        (["publish", "--author", "nobody"], "no user “nobody”"),
+    ],
+)
+def test_what_cannot_be_done_is_said(defaults: None, arguments: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        routes(*arguments)
