@@ -7,31 +7,33 @@ the model of that fold was fitted on.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy
 import sklearn
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.sparse import csr_matrix
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 from router import metrics
-from router.classifier import save
+from router.classifier import RoleClassifier, save
 from router.features import DIMENSIONS, VERSION, vectorise
-from router.training_data import ROLES, Sample, data_hash
+from router.training_data import ROLES, Sample, data_hash, own_samples
 
 FOLDS = 3
 REGULARISATION = 1.0  # inverse strength; chosen on held-out groups and tasks, flat between 1 and 4
 TOLERANCE = 1e-3
 # Messages that people wrote for exactly this weigh more than those made of parts.
 SOURCE_WEIGHTS = {"message": 3.0, "instruction": 3.0, "unasked": 0.5}
+EXTRA_WEIGHT = 5.0  # of a message that a refit learns: one or two of a kind turn a doubtful case
 BINS = 10
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +46,11 @@ class _Data:
     features: csr_matrix
     roles: npt.NDArray[np.int64]
     weights: Floats
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Self:
+        roles = np.array([ROLES.index(sample.role) for sample in samples])
+        return cls(_features(samples), roles, _weights(samples))
 
     def where(self, mask: npt.NDArray[np.bool_]) -> _Data:
         return _Data(self.features[mask], self.roles[mask], self.weights[mask])
@@ -63,7 +70,7 @@ class _Linear:
 def fit(samples: Sequence[Sample], seed: int, progress: Callable[[str], None] = lambda line: None) -> bytes:
     """The artefact of a classifier fitted on `samples`."""
     progress(f"Reading {len(samples)} messages.")
-    data = _Data(_features(samples), np.array([ROLES.index(sample.role) for sample in samples]), _weights(samples))
+    data = _Data.of(samples)
     roles = data.roles
     held_out = _held_out_logits(data, _folds(samples), progress)
     temperature = _temperature(held_out, roles)
@@ -82,6 +89,45 @@ def fit(samples: Sequence[Sample], seed: int, progress: Callable[[str], None] = 
     return save(ROLES, model.weights.T / temperature, model.bias / temperature, metadata)
 
 
+def refit(
+    base_artefact: bytes, extra: Sequence[Sample], seed: int, report: Callable[[str], None] = lambda line: None
+) -> bytes:
+    """The artefact that `base_artefact` becomes when it learns `extra` samples too; takes about a minute.
+
+    What is fitted is the change of the linear model. Of the project's own messages it is to keep what the base says
+    (learning without forgetting, Li & Hoiem 2016), so nothing else moves, and what the base learnt from messages that
+    are not at hand here stays. The metadata has figures of all samples and of each source: `before`, of the base, and
+    `metrics`, of changes fitted without the fold that they are scored on. The base has seen the project's own
+    messages; of the extra ones both figures are held out.
+    Raises `ArtefactError`.
+    """
+    base = RoleClassifier.load(base_artefact)
+    samples = [*own_samples(seed), *extra]
+    report(f"Reading {len(samples)} messages, {len(extra)} of them extra.")
+    data, folds, is_extra = _Data.of(samples), _folds(samples), np.arange(len(samples)) >= len(samples) - len(extra)
+    before = np.asarray(data.features @ base.weights.astype(float) + base.bias)
+    targets = np.where(is_extra[:, None], np.eye(len(ROLES))[data.roles], softmax(before, axis=1))
+    weights = np.where(is_extra, [EXTRA_WEIGHT * sample.weight for sample in samples], 1.0)
+    after = before.copy()
+    for fold in range(FOLDS):
+        report(f"Fitting fold {fold + 1} of {FOLDS}.")
+        seen = folds != fold
+        change = _fit_change(data.features[seen], before[seen], targets[seen], weights[seen])
+        after[~seen] += change.logits(data.features[~seen])
+    report("Fitting on everything.")
+    change = _fit_change(data.features, before, targets, weights)
+    metadata = {
+        **base.metadata,
+        "base_sha256": hashlib.sha256(base_artefact).hexdigest(),
+        "data_sha256": data_hash(samples),
+        "samples": len(samples),
+        "seed": seed,
+        "before": _metrics(before, data.roles, samples),
+        "metrics": _metrics(after, data.roles, samples),
+    }
+    return save(base.roles, base.weights + change.weights.T, base.bias + change.bias, metadata)
+
+
 def _features(samples: Sequence[Sample]) -> csr_matrix:
     vectors = [vectorise(sample.text, sample.context) for sample in samples]
     ends = np.cumsum([0, *(len(vector.indices) for vector in vectors)])
@@ -97,7 +143,8 @@ def _weights(samples: Sequence[Sample]) -> Floats:
     roles = Counter(source for source, _ in counts)
     return np.array(
         [
-            SOURCE_WEIGHTS.get(sample.source, 1.0)
+            sample.weight
+            * SOURCE_WEIGHTS.get(sample.source, 1.0)
             * totals[sample.source]
             / (roles[sample.source] * counts[sample.source, sample.role])
             for sample in samples
@@ -109,6 +156,23 @@ def _fit(data: _Data) -> _Linear:
     model = LogisticRegression(C=REGULARISATION, tol=TOLERANCE, max_iter=500)
     model.fit(data.features, data.roles, sample_weight=data.weights)
     return _Linear(model.coef_, model.intercept_)
+
+
+def _fit_change(features: csr_matrix, offsets: Floats, targets: Floats, weights: Floats) -> _Linear:
+    """The linear model that brings `offsets`, logits, near the probabilities `targets`; a penalty keeps it small."""
+    shape = (len(ROLES), DIMENSIONS + 1)
+
+    def cost(flat: Floats) -> tuple[float, Floats]:
+        table = flat.reshape(shape)
+        logits = offsets + _Linear(table[:, :-1], table[:, -1]).logits(features)
+        surprise = -(weights * (log_softmax(logits, axis=1) * targets).sum(axis=1)).sum()
+        error = (softmax(logits, axis=1) - targets) * weights[:, None]
+        gradient = np.column_stack([(features.T @ error).T, error.sum(axis=0)]) + table / REGULARISATION
+        return float(surprise + (table**2).sum() / (2 * REGULARISATION)), gradient.ravel()
+
+    found = minimize(cost, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"ftol": 1e-6})
+    table = found.x.reshape(shape)
+    return _Linear(table[:, :-1], table[:, -1])
 
 
 def _folds(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:

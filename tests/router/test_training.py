@@ -121,3 +121,30 @@ def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, conten
     with pytest.raises(CommandError, match=reason):
         call_command("fit_router", extra=[path], output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refit_learns_extra_messages_and_forgets_nothing(few: None, artefact: bytes) -> None:
+    extra = [Sample(text, "classify", text, "correction") for text in ("whose desk is this", "whose desk takes this")]
+    before, after = (RoleClassifier.load(content) for content in (artefact, training.refit(artefact, extra, seed=1)))
+    assert after.probabilities("whose desk")["classify"] > 0.7 > before.probabilities("whose desk")["classify"]
+    for sample in small_samples():
+        assert after.probabilities(sample.text)[sample.role] > 0.5
+
+
+def test_a_refit_has_held_out_figures_before_and_after(few: None, artefact: bytes) -> None:
+    extra = [Sample(f"whose desk {number}", "classify", f"desk {number}", "correction") for number in range(12)]
+    metadata = read_metadata(training.refit(artefact, extra, seed=1))
+    before, after = (metadata[name]["accuracy_by_source"] for name in ("before", "metrics"))
+    assert after["correction"] > before["correction"]
+    assert after["message"] == pytest.approx(before["message"], abs=0.02)
+
+
+def test_a_refit_with_nothing_new_changes_nothing(few: None, artefact: bytes) -> None:
+    metadata = read_metadata(training.refit(artefact, [], seed=1))
+    assert metadata["metrics"] == metadata["before"]
+    assert metadata["roles"] == list(ROLES)
+
+
+def test_a_heavier_sample_counts_for_more() -> None:
+    light, heavy = (Sample("x", "generate", "x", "message", weight=weight) for weight in (1.0, 4.0))
+    assert training._weights([heavy]) == pytest.approx(4 * training._weights([light]))
