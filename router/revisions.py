@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 
 from router.artefact import read_metadata
 from router.models import Classifier, Revision, Route
-from router.policy import Embed, Policy
+from router.policy import Encoder, Policy
 from router.strategies.rules import InvalidRuleError, compile_rule
 from workers.models import Role
 
@@ -69,9 +69,9 @@ def publish(author: Any, note: str = "") -> Revision:
         )
 
 
-def live_policy(embed: Embed) -> Policy:
+def live_policy(encoder: Encoder) -> Policy:
     """The compiled policy of the live revision, at most half a second old. Raises `NoLiveRevisionError`."""
-    return _live.policy(embed)
+    return _live.policy(encoder)
 
 
 class _LivePolicy:
@@ -83,31 +83,31 @@ class _LivePolicy:
         self._published: tuple[int, datetime] | None = None
         self._checked_at = 0.0
 
-    def policy(self, embed: Embed) -> Policy:
+    def policy(self, encoder: Encoder) -> Policy:
         with self._lock:
             now = time.monotonic()
             if self._policy is None or now - self._checked_at >= CHECK_INTERVAL_SECONDS:
-                self._policy = self._refreshed(embed)
+                self._policy = self._refreshed(encoder)
                 self._checked_at = now
             return self._policy
 
-    def _refreshed(self, embed: Embed) -> Policy:
+    def _refreshed(self, encoder: Encoder) -> Policy:
         # The time tells revisions of the same number apart when a database was restored or replaced.
         live = Revision.objects.filter(is_live=True).values_list("number", "created_at").first()
         if live is None:
             raise NoLiveRevisionError("No routes have been published yet. Run `manage.py load_defaults`.")
         if self._policy is None or self._published != live:
-            self._policy = _compiled(live[0], embed, self._policy)
+            self._policy = _compiled(live[0], encoder, self._policy)
             self._published = live
         return self._policy
 
 
-def _compiled(number: int, embed: Embed, known: Policy | None) -> Policy:
+def _compiled(number: int, encoder: Encoder, known: Policy | None) -> Policy:
     from router.compiling import compile_policy  # numpy: only the processes that decide have it
 
     revision = Revision.objects.select_related("classifier").get(number=number)
     content = bytes(revision.classifier.content)
-    return compile_policy(revision.snapshot, content, embed, revision=number, known=known)
+    return compile_policy(revision.snapshot, content, encoder, revision=number, known=known)
 
 
 _live = _LivePolicy()

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from chatsite.chat.models import Message, Turn
+from router import evidence
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
 from router.policy import Choice, Policy, Request, RouteSpec
@@ -37,8 +38,9 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.CANCELLED, length=0)
         return
     history = _history(turn.message)
+    request = _request(turn, history)
     try:
-        decision, policy = _decide(turn, history)
+        decision, choice, policy = _decide(request)
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
@@ -55,6 +57,7 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.DECIDED, route=decision.route)
             writer.event(Kind.FAILED, code=error.code)
     writer.flush(5)
+    _complete_evidence(decision, choice, request, policy)
 
 
 def warm_up() -> None:
@@ -64,12 +67,18 @@ def warm_up() -> None:
         live_policy(encode)
 
 
-def _decide(turn: Turn, history: list[dict[str, str]]) -> tuple[Decision, Policy]:
+def _decide(request: Request) -> tuple[Decision, Choice, Policy]:
     began = time.perf_counter()
     policy = live_policy(encode)
-    choice = decide(_request(turn, history), policy, encode)
+    choice = decide(request, policy, encode)
     duration_ms = (time.perf_counter() - began) * 1000
-    return _store(choice, policy, duration_ms), policy
+    return _store(choice, policy, duration_ms), choice, policy
+
+
+def _complete_evidence(decision: Decision, choice: Choice, request: Request, policy: Policy) -> None:
+    """Add what only “Why?” needs, when nobody waits for it any more."""
+    decision.evidence = evidence.complete(choice, request, policy, encode)
+    decision.save(update_fields=["evidence"])
 
 
 def _request(turn: Turn, history: list[dict[str, str]]) -> Request:

@@ -43,13 +43,16 @@ def try_message(ticket: str) -> None:
 
 
 def _decide(text: str, wanted_route: str) -> dict[str, Any]:
-    from router.decision import decide  # numpy and the encoder: only in a worker
+    from router import evidence  # numpy and the encoder: only in a worker
+    from router.decision import decide
     from workers.encoder import encode
 
     policy = live_policy(encode)
     began = time.perf_counter()
-    choice = decide(Request(text=text, wanted_route=wanted_route), policy, encode)
+    request = Request(text=text, wanted_route=wanted_route)
+    choice = decide(request, policy, encode)
     duration_ms = (time.perf_counter() - began) * 1000
+    reasons = evidence.complete(choice, request, policy, encode)
     titles = route_names()
     ranked = sorted(choice.scores.items(), key=lambda score: -score[1])
     return {
@@ -61,10 +64,10 @@ def _decide(text: str, wanted_route: str) -> dict[str, Any]:
         "scores": [{"title": titles.get(name, name), "score": score} for name, score in ranked],
         "examples": [
             {**example, "title": titles.get(example["route"], example["route"])}
-            for example in choice.evidence.get("examples", [])
+            for example in reasons.get("examples", [])
         ],
-        "words": choice.evidence.get("words", []),
-        "rule": _rule(**choice.evidence["rule"]) if "rule" in choice.evidence else "",
+        "words": reasons.get("words", []),
+        "rule": _rule(**reasons["rule"]) if "rule" in reasons else "",
         "models": _models(policy.route(choice.route).model_ids),
         "duration_ms": duration_ms,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from router.revisions import (
     publish,
     snapshot,
 )
-from tests.router.conftest import embed
+from tests.router.conftest import FakeEncoder, embed
 from workers.models import Model, Provider
 
 
@@ -92,14 +91,9 @@ def test_only_new_texts_are_embedded_again(routes: None) -> None:
     live_policy(embed)
     Example.objects.create(route=Route.objects.get(name="generate"), text="a new example")
     publish(None)
-    embedded: list[str] = []
-
-    def remembering(texts: Sequence[str]) -> Any:
-        embedded.extend(texts)
-        return embed(texts)
-
-    policy = live_policy(remembering)
-    assert embedded == ["a new example"]
+    encoder = FakeEncoder()
+    policy = live_policy(encoder)
+    assert encoder.embedded == ["a new example"]
     assert len(policy.anchors) == len(policy.anchor_vectors)
 
 

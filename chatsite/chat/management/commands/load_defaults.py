@@ -8,20 +8,19 @@ model answers on the routes that generate.
 
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from environs import Env
 
 from router import defaults
+from router.artefact import SHIPPED
 from router.models import Revision, Route
 from router.revisions import import_classifier, publish
 from workers.backends.base import Run
 from workers.errors import WorkerError
 from workers.models import EMBEDDED_MODELS, Model, Provider, Role
 
-CLASSIFIER = settings.BASE_DIR / "router" / "artefacts" / "classifier.safetensors"
 EMBEDDED_NAMES = {"minilm-extractive": "MiniLM extractive", "minilm-zero-shot": "MiniLM zero-shot"}
 ASK_SECONDS = 5.0
 NAMES_SHOWN = 8
@@ -40,7 +39,7 @@ class Command(BaseCommand):
         self._is_quiet = verbosity == 0
         is_fresh = not Revision.objects.exists()
         with transaction.atomic():
-            import_classifier(CLASSIFIER)
+            import_classifier(SHIPPED)
             if is_fresh:
                 routes = defaults.load_defaults(_embedded_models())
                 self._say(f"Loaded the routes {', '.join(route.name for route in routes)} and the built-in models.")
