@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 METADATA_KEY = "router"
+SHIPPED = Path(__file__).parent / "artefacts" / "classifier.safetensors"
 MAX_BYTES = 5_000_000
 _LENGTH_BYTES = 8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,16 +11,17 @@ import numpy.typing as npt
 
 from router.classifier import RoleClassifier
 from router.features import excerpt
-from router.policy import Anchor, Embed, Policy, RuleSpec, model_groups_of, routes_of
+from router.policy import Anchor, Embed, Encoder, Policy, RuleSpec, model_groups_of, routes_of
 from router.strategies.rules import compile_rule
 
 
 def compile_policy(
-    snapshot: Mapping[str, Any], artefact: bytes, embed: Embed, *, revision: int = 0, known: Policy | None = None
+    snapshot: Mapping[str, Any], artefact: bytes, encoder: Encoder, *, revision: int = 0, known: Policy | None = None
 ) -> Policy:
     """The policy of a snapshot (see `router.drafts.snapshot`) with the classifier of an artefact.
 
-    Examples and descriptions are embedded here, once; vectors that the policy `known` has already are taken over.
+    The encoder is tuned, and examples and descriptions are embedded, here, once; what the policy `known` has already
+    is taken over.
     Raises `ArtefactError` or `InvalidRuleError`.
     """
     routes = snapshot["routes"]
@@ -28,11 +30,17 @@ def compile_policy(
         revision=revision,
         routes=routes_of(snapshot),
         rules=_rules(routes),
-        classifier=RoleClassifier.load(artefact),
+        classifier=_classifier(artefact, encoder, known),
         anchors=anchors,
-        anchor_vectors=_vectors(anchors, embed, known),
+        anchor_vectors=_vectors(anchors, encoder, known),
         model_groups=model_groups_of(snapshot),
     )
+
+
+def _classifier(artefact: bytes, encoder: Encoder, known: Policy | None) -> RoleClassifier:
+    if known and known.classifier.sha256 == hashlib.sha256(artefact).hexdigest():
+        return known.classifier
+    return RoleClassifier.load(artefact, encoder)
 
 
 def _rules(routes: Sequence[Mapping[str, Any]]) -> tuple[RuleSpec, ...]:

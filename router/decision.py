@@ -13,8 +13,8 @@ def decide(request: Request, policy: Policy, embed: Embed) -> Choice:
     """The route for a message: what the person wants, else a rule, else the classifier, else the default.
 
     No I/O and no state: the same request and policy give the same choice on any process. `embed` is called only
-    where the classifier is asked. Raises `UnknownRouteError` if the person names a route that does not exist, or
-    that they may not use.
+    where the classifier is asked and finds a role of several routes. Raises `UnknownRouteError` if the person names
+    a route that does not exist, or that they may not use.
     """
     return decide_for_anybody(request, policy.restricted(request.groups), embed)
 

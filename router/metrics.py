@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+BINS = 10
 
 
 def scores(truth: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
@@ -21,6 +24,36 @@ def scores(truth: Sequence[str], predictions: Sequence[str], labels: Sequence[st
         "per_class": per_label,
         "confusion": {actual: {taken: pairs[actual, taken] for taken in labels} for actual in labels},
     }
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The predictions of about one confidence: how sure they were on average, and the share that was right."""
+
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(confidences: Sequence[float], hits: Sequence[bool]) -> list[Bin]:
+    """Predictions in ten bins of confidence, from 0 to 1; empty bins have zeros."""
+    bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    for confidence, hit in zip(confidences, hits, strict=True):
+        bins[min(int(confidence * BINS), BINS - 1)].append((confidence, hit))
+    return [
+        Bin(
+            len(found),
+            sum(confidence for confidence, _ in found) / max(1, len(found)),
+            sum(hit for _, hit in found) / max(1, len(found)),
+        )
+        for found in bins
+    ]
+
+
+def calibration_error(confidences: Sequence[float], hits: Sequence[bool]) -> float:
+    """Expected calibration error: the mean distance of confidence and accuracy over bins of confidence."""
+    bins = reliability(confidences, hits)
+    return sum(found.count * abs(found.confidence - found.accuracy) for found in bins) / max(1, len(hits))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

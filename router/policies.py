@@ -22,7 +22,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from router.models import Revision, Rollout, RunningProcess
-from router.policy import Embed, Policy
+from router.policy import Encoder, Policy
 
 logger = logging.getLogger(__name__)
 
@@ -54,28 +54,28 @@ class Deployment:
         return self.live
 
 
-def deployment(embed: Embed) -> Deployment:
+def deployment(encoder: Encoder) -> Deployment:
     """What runs now, at most half a second old. Raises `NoLiveRevisionError`."""
-    return _policies.deployment(embed)
+    return _policies.deployment(encoder)
 
 
-def live_policy(embed: Embed) -> Policy:
+def live_policy(encoder: Encoder) -> Policy:
     """The compiled policy of the live revision, at most half a second old. Raises `NoLiveRevisionError`."""
-    return deployment(embed).live
+    return deployment(encoder).live
 
 
-def policy_of(revision: Revision, embed: Embed) -> Policy:
+def policy_of(revision: Revision, encoder: Encoder) -> Policy:
     """The compiled policy of any revision."""
-    return _compiled(revision.number, embed, None)
+    return _compiled(revision.number, encoder, None)
 
 
-def follow(embed: Embed, stop: threading.Event) -> None:
+def follow(encoder: Encoder, stop: threading.Event) -> None:
     """Keep the policies of this process fresh, and report them, until `stop` is set."""
     started_at, reported_at = timezone.now(), 0.0
     while not stop.wait(FOLLOW_SECONDS):
         try:
             close_old_connections()
-            current = deployment(embed)
+            current = deployment(encoder)
             if time.monotonic() - reported_at >= REPORT_SECONDS or current is not _policies.reported:
                 _report(current, started_at)
                 _policies.reported, reported_at = current, time.monotonic()
@@ -98,33 +98,33 @@ class _Policies:
         self._checked_at = 0.0
         self.reported: Deployment | None = None
 
-    def deployment(self, embed: Embed) -> Deployment:
+    def deployment(self, encoder: Encoder) -> Deployment:
         with self._lock:
             now = time.monotonic()
             if self._deployment is None or now - self._checked_at >= CHECK_INTERVAL_SECONDS:
-                self._deployment = self._refreshed(embed)
+                self._deployment = self._refreshed(encoder)
                 self._checked_at = now
             return self._deployment
 
-    def _refreshed(self, embed: Embed) -> Deployment:
+    def _refreshed(self, encoder: Encoder) -> Deployment:
         live = Revision.objects.filter(is_live=True).values_list("number", "created_at").first()
         if live is None:
             raise NoLiveRevisionError("No routes have been published yet. Run `manage.py load_defaults`.")
         rollouts = tuple(Rollout.objects.filter(ended_at=None).select_related("revision").defer("revision__snapshot"))
         running = (live, *((rollout.pk, rollout.kind, rollout.share) for rollout in rollouts))
         if self._deployment is None or running != self._running:
-            self._deployment = self._deployed(live, rollouts, embed)
+            self._deployment = self._deployed(live, rollouts, encoder)
             self._running = running
         return self._deployment
 
-    def _deployed(self, live: _Key, rollouts: tuple[Rollout, ...], embed: Embed) -> Deployment:
+    def _deployed(self, live: _Key, rollouts: tuple[Rollout, ...], encoder: Encoder) -> Deployment:
         by_kind = {rollout.kind: rollout for rollout in rollouts}
-        compiled = {live: self._policy(live, embed)}
+        compiled = {live: self._policy(live, encoder)}
         beside: dict[str, Policy] = {}
         for kind, rollout in by_kind.items():
             key = (rollout.revision_id, rollout.revision.created_at)
             try:
-                compiled[key] = beside[kind] = self._policy(key, embed)
+                compiled[key] = beside[kind] = self._policy(key, encoder)
             except DatabaseError:
                 raise
             except Exception:  # what is only tried out keeps nobody from an answer
@@ -132,17 +132,17 @@ class _Policies:
         self._compiled = compiled
         return Deployment(compiled[live], beside.get("canary"), by_kind.get("canary"), beside.get("shadow"))
 
-    def _policy(self, key: _Key, embed: Embed) -> Policy:
+    def _policy(self, key: _Key, encoder: Encoder) -> Policy:
         known = next(iter(self._compiled.values()), None)
-        return self._compiled.get(key) or _compiled(key[0], embed, known)
+        return self._compiled.get(key) or _compiled(key[0], encoder, known)
 
 
-def _compiled(number: int, embed: Embed, known: Policy | None) -> Policy:
+def _compiled(number: int, encoder: Encoder, known: Policy | None) -> Policy:
     from router.compiling import compile_policy  # numpy: only the processes that decide have it
 
     revision = Revision.objects.select_related("classifier").get(number=number)
     content = bytes(revision.classifier.content)
-    return compile_policy(revision.snapshot, content, embed, revision=number, known=known)
+    return compile_policy(revision.snapshot, content, encoder, revision=number, known=known)
 
 
 def _report(current: Deployment, started_at: Any) -> None:

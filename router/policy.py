@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 # Texts to unit-length vectors: a float32 array with one row per text.
 Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
+# A message's text and context to the logit of each role.
+Adapted = Callable[[str, str], "npt.NDArray[np.float32]"]
+
+
+class Encoder(Protocol):
+    """What embeds texts, and makes copies of itself that are tuned by an artefact's tensors."""
+
+    def __call__(self, texts: Sequence[str], /) -> npt.NDArray[np.float32]: ...
+
+    def adapted(self, tensors: Mapping[str, npt.NDArray[Any]], /) -> Adapted: ...
 
 
 @dataclass(frozen=True)

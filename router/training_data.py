@@ -79,13 +79,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。])\s+")
 
 @dataclass(frozen=True)
 class Sample:
-    """A message with its role. Samples of one `group` share their words, so folds never separate them."""
+    """A message with its role. Samples of one `group` share their words, so folds never separate them.
+
+    `weight` is how much it counts beside others of its source.
+    """
 
     text: str
     role: str
     group: str
     source: str
     context: str = ""
+    weight: float = 1.0
 
 
 def own_samples(seed: int, folder: Path = OWN_DATA) -> list[Sample]:

@@ -1,4 +1,5 @@
-"""Sentence embeddings by the embedded MiniLM (all-MiniLM-L6-v2, Reimers & Gurevych 2019), always offline.
+"""The embedded MiniLM (all-MiniLM-L6-v2, Reimers & Gurevych 2019), always offline: sentence embeddings, and copies
+that are tuned to tell labels apart.
 
 The weights come as an installed package. They are loaded once per process, when the first text comes, and one
 instance serves all threads.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,22 +21,68 @@ MAX_TOKENS = 256  # what the model was made for; longer texts are cut, so caller
 # A token is hardly ever longer than this on average: what lies beyond need not be tokenised to be cut off.
 _MAX_CHARACTERS = MAX_TOKENS * 40
 _BATCH_TOKENS = 4096  # padded size of one batch: keeps memory flat whatever the lengths
+# What a tuned copy reads: both ends of a message, where people say what they want, and how the answer before began.
+EDGE_TOKENS = 32
+CONTEXT_TOKENS = 12
 _loading = threading.Lock()
 
 
-def encode(texts: Sequence[str]) -> np.ndarray:
-    """One unit vector per text: a float32 array of shape (len(texts), 384).
+class Encoder:
+    """MiniLM as it is when called, and the copies that are made of it."""
 
-    Any string works, also an empty one or one of emoji only. A text counts up to its first 256 tokens.
-    """
-    import numpy as np
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """One unit vector per text: a float32 array of shape (len(texts), 384).
 
-    vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-    encodings = _tokenise(texts)
-    by_length = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
-    for batch in _batches(by_length, encodings):
-        vectors[batch] = _embed([encodings[index] for index in batch])
-    return vectors
+        Any string works, also an empty one or one of emoji only. A text counts up to its first 256 tokens.
+        """
+        import numpy as np
+
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        encodings = _tokenise(texts)
+        by_length = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
+        for batch in _batches(by_length, encodings):
+            vectors[batch] = _embed([encodings[index] for index in batch])
+        return vectors
+
+    def tuned(
+        self,
+        messages: Sequence[tuple[str, str]],
+        targets: Sequence[int],
+        weights: Sequence[float],
+        seed: int,
+        report: Callable[[str], None],
+    ) -> dict[str, np.ndarray]:
+        """The tensors that make a copy tell the targets of messages (text, context) apart; takes minutes."""
+        from workers.tuning import tune
+
+        return tune(_model()[1], [_ends(*message) for message in messages], targets, weights, seed, report)
+
+    def adapted(self, tensors: Mapping[str, np.ndarray]) -> Callable[[str, str], np.ndarray]:
+        """The copy that tensors of `tuned` make: from a text and its context to the logit of each target.
+
+        It is computed for the message alone, so nothing that a process does besides changes the logits.
+        Raises `ValueError` or `KeyError` if the tensors are none of this model.
+        """
+        import torch
+
+        from workers.minilm import Linear, changed, transformer
+
+        changes = {name: torch.from_numpy(tensor).float() for name, tensor in tensors.items()}
+        head = Linear(changes["head.weight"], changes["head.bias"])
+        try:
+            copy = transformer(_model()[1], changed(changes))
+        except RuntimeError as error:
+            raise ValueError(f"These tensors have other shapes than MiniLM: {error}") from error
+
+        def logits(text: str, context: str) -> np.ndarray:
+            with torch.inference_mode():
+                states = copy.states(torch.tensor([_ends(text, context)]))
+                return head(states[0].mean(0)).numpy()
+
+        return logits
+
+
+encode = Encoder()
 
 
 def count_tokens(texts: Iterable[str]) -> int:
@@ -55,6 +102,24 @@ def _tokenise(texts: Sequence[str]) -> list[list[int]]:
     tokenizer, _ = _model()
     encodings = tokenizer.encode_batch([_clean(text[:_MAX_CHARACTERS]) for text in texts])
     return [_cut(encoding.ids) for encoding in encodings]
+
+
+def _ends(text: str, context: str) -> list[int]:
+    """The tokens of `context`'s beginning, if there is one, and of both ends of `text`, with marks between them."""
+    characters = EDGE_TOKENS * 40
+    long = len(text) > 2 * characters
+    pieces = [text[:characters], text[-characters:]] if long else [text]
+    tokenizer, _ = _model()
+    first, *others, before = (
+        encoding.ids
+        for encoding in tokenizer.encode_batch([*map(_clean, pieces), _clean(context[: CONTEXT_TOKENS * 20])])
+    )
+    start, end = first[0], first[-1]
+    inner, last = first[1:-1], (others[0] if others else first)[1:-1]
+    if long or len(inner) > 2 * EDGE_TOKENS:
+        inner = [*inner[:EDGE_TOKENS], end, *last[-EDGE_TOKENS:]]
+    context_ids = [*before[1:-1][:CONTEXT_TOKENS], end] if context else []
+    return [start, *context_ids, *inner, end]
 
 
 def _cut(ids: list[int]) -> list[int]:

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from chatsite.chat import access
 from chatsite.chat.models import Message, Turn
+from router import evidence
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
 from router.policies import NoLiveRevisionError, deployment
@@ -44,16 +45,16 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.CANCELLED, length=0)
         return
     history = _history(turn.message)
+    request = _request(turn, history)
     try:
-        request, decision, policy = _decide(turn, history)
+        decision, choice, policy = _decide(turn.conversation_id, request)
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
         return
     try:
         with transaction.atomic():
-            route = policy.restricted(request.groups).route(decision.route)
-            completion = _queue_completion(turn, decision, route, history)
+            completion = _queue_completion(turn, decision, policy.route(decision.route), history)
             if not turn.close(Job.Status.DONE, decision=decision, completion=completion):
                 transaction.set_rollback(True)
                 return
@@ -63,6 +64,7 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.DECIDED, route=decision.route)
             writer.event(Kind.FAILED, code=error.code)
     writer.flush(5)
+    _complete_evidence(decision, choice, request, policy)
     _decide_in_the_shadow(request, decision)
 
 
@@ -78,18 +80,28 @@ def stored_request(turn: Turn, decision: Decision) -> Request:
     return Request(turn.message.text, turn.wanted_route, decision.context, frozenset(decision.groups))
 
 
-def _decide(turn: Turn, history: list[dict[str, str]]) -> tuple[Request, Decision, Policy]:
-    began = time.perf_counter()
-    policy = deployment(encode).policy_for(turn.conversation_id)
-    request = Request(
+def _request(turn: Turn, history: list[dict[str, str]]) -> Request:
+    return Request(
         text=turn.message.text,
         wanted_route=turn.wanted_route,
         context=history[-1]["content"][:CONTEXT_CHARACTERS] if history else "",
         groups=access.groups_of(turn.conversation.user),
     )
+
+
+def _decide(conversation_id: Any, request: Request) -> tuple[Decision, Choice, Policy]:
+    """The decision, and the policy as the person meets it."""
+    began = time.perf_counter()
+    policy = deployment(encode).policy_for(conversation_id).restricted(request.groups)
     choice = decide(request, policy, encode)
     duration_ms = (time.perf_counter() - began) * 1000
-    return request, _store(choice, request, policy, duration_ms), policy
+    return _store(choice, request, policy, duration_ms), choice, policy
+
+
+def _complete_evidence(decision: Decision, choice: Choice, request: Request, policy: Policy) -> None:
+    """Add what only “Why?” needs, when nobody waits for it any more."""
+    decision.evidence = evidence.complete(choice, request, policy, encode)
+    decision.save(update_fields=["evidence"])
 
 
 def _decide_in_the_shadow(request: Request, decision: Decision) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError
 
 from router import metrics
+from router.artefact import SHIPPED
 from router.decision import UnknownRouteError, decide_for_anybody
 from router.defaults import default_snapshot
 from router.policies import NoLiveRevisionError, live_policy
@@ -21,7 +21,6 @@ from workers.backends.base import Backend, Cancellation, Outcome, Run
 from workers.errors import InputError
 from workers.models import Role
 
-ARTEFACT = settings.BASE_DIR / "router" / "artefacts" / "classifier.safetensors"
 ROUGE = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rouge_l"}
 
 
@@ -104,7 +103,7 @@ def _policy() -> Policy:
     try:
         return live_policy(encode)
     except (NoLiveRevisionError, DatabaseError):  # a bare clone: nothing published, or not even a table
-        return compile_policy(default_snapshot(), ARTEFACT.read_bytes(), encode)
+        return compile_policy(default_snapshot(), SHIPPED.read_bytes(), encode)
 
 
 def _role(row: Mapping[str, Any], policy: Policy) -> str:

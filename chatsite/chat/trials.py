@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
@@ -85,7 +86,8 @@ def _choices(request: Request) -> list[dict[str, Any]]:
 
 def _choice(name: str, request: Request, compiled: Callable[[], Policy]) -> dict[str, Any]:
     """What one policy chooses, or the problem with that."""
-    from router.decision import decide_for_anybody  # numpy and the encoder: only in a worker
+    from router import evidence  # numpy and the encoder: only in a worker
+    from router.decision import decide_for_anybody
     from workers.encoder import encode
 
     try:
@@ -95,6 +97,7 @@ def _choice(name: str, request: Request, compiled: Callable[[], Policy]) -> dict
         duration_ms = (time.perf_counter() - began) * 1000
     except (UnknownRouteError, NoLiveRevisionError, drafts.InvalidPolicyError, ArtefactError) as error:
         return {"name": name, "problem": str(error)}
+    choice = replace(choice, evidence=evidence.complete(choice, request, policy, encode))
     titles = {route.name: route.title for route in policy.routes}
     models = _models(policy.route(choice.route).model_ids)
     facts = {"name": name, "revision": policy.revision, "models": models, "duration_ms": duration_ms}

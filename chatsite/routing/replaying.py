@@ -30,7 +30,7 @@ from chatsite.routing.models import Replay, ReplayedFlip
 from router import drafts
 from router.artefact import ArtefactError
 from router.models import AuditEntry, Decision, Revision
-from router.policy import Choice, Embed, Policy, Request
+from router.policy import Choice, Embed, Encoder, Policy, Request
 from router.revisions import live_revision
 from router.strategies.explicit import UnknownRouteError
 from router.strategies.rules import InvalidRuleError
@@ -147,8 +147,10 @@ def _run(replay: Replay) -> None:
         _give_way()
         if found.is_due and not found.save():
             return
+        began = time.monotonic()
         request = stored_request(decision.turn, decision)
         found.add(decision, _choose(request, live, embed), _choose(request, new, embed))
+        time.sleep(time.monotonic() - began)  # rests as long as it worked: a message comes when it may
     if found.save():
         replay.close(Job.Status.DONE)
 
@@ -166,12 +168,12 @@ def _give_way() -> None:
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _policies(replay: Replay, embed: Embed) -> tuple[Policy, Policy]:
+def _policies(replay: Replay, encoder: Encoder) -> tuple[Policy, Policy]:
     from router.compiling import compile_policy
     from router.policies import policy_of
 
-    live = policy_of(replay.live, embed)
-    return live, compile_policy(replay.snapshot, bytes(replay.classifier.content), embed, known=live)
+    live = policy_of(replay.live, encoder)
+    return live, compile_policy(replay.snapshot, bytes(replay.classifier.content), encoder, known=live)
 
 
 def _decisions_left(replay: Replay) -> Iterator[Decision]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,40 @@ TEXTS = {
 }
 
 
-def embed(texts: Sequence[str]) -> Any:
-    """Unit vectors of hashed words: texts that share words are near each other."""
-    vectors = np.zeros((len(texts), 64), dtype=np.float32)
-    for row, text in enumerate(texts):
-        for word in text.lower().split() or [""]:
-            vectors[row, hashlib.sha256(word.encode("utf-8", "replace")).digest()[0] % 64] += 1
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+class FakeEncoder:
+    """Unit vectors of hashed words: texts that share words are near each other. Tuned, it knows each target's mean."""
+
+    def __init__(self) -> None:
+        self.embedded: list[str] = []
+        self.asked: list[str] = []  # of a tuned copy
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        self.embedded += texts
+        return self._vectors(texts)
+
+    def _vectors(self, texts: Sequence[str]) -> Any:
+        vectors = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split() or [""]:
+                vectors[row, hashlib.sha256(word.encode("utf-8", "replace")).digest()[0] % 64] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def adapted(self, tensors: Mapping[str, Any]) -> Any:
+        def logits(text: str, context: str) -> Any:
+            self.asked.append(text)
+            return 4 * tensors["means"] @ self._vectors([text])[0]
+
+        return logits
+
+    def tuned(
+        self, messages: Sequence[tuple[str, str]], targets: Sequence[int], weights: Any, seed: int, report: Any
+    ) -> dict[str, Any]:
+        vectors = self._vectors([text for text, _ in messages])
+        means = [vectors[np.array(targets) == target].mean(axis=0) for target in range(1 + max(targets))]
+        return {"means": np.array(means, dtype=np.float32)}
+
+
+embed = FakeEncoder()
 
 
 def route(name: str, role: str = "", **changes: Any) -> dict[str, Any]:
@@ -69,6 +96,12 @@ def small_samples() -> list[Sample]:
 def artefact() -> bytes:
     """A classifier that knows a few messages by heart."""
     return training.fit(small_samples(), seed=1)
+
+
+@pytest.fixture(scope="session")
+def joined_artefact() -> bytes:
+    """The same with a tuned encoder, which is asked in every doubt."""
+    return training.fit(small_samples(), seed=1, encoder=embed)
 
 
 @pytest.fixture

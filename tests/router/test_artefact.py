@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from router.artefact import MAX_BYTES, ArtefactError, read_metadata
+from router.artefact import MAX_BYTES, SHIPPED, ArtefactError, read_metadata
 from router.classifier import RoleClassifier, save
 from router.features import DIMENSIONS, VERSION
-from router.management.commands.fit_router import ARTEFACT
 
 ROLES = ("summarise", "classify", "generate")
 
@@ -28,7 +27,7 @@ def made(**changes: Any) -> bytes:
 def test_what_is_saved_is_loaded() -> None:
     classifier = RoleClassifier.load(made(bias=np.array([0.0, 1.0, 0.0])))
     assert classifier.roles == ROLES
-    assert classifier.probabilities("anything")["classify"] == pytest.approx(0.576, abs=0.001)
+    assert classifier.tell("anything").probabilities["classify"] == pytest.approx(0.576, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_deciding_loads_neither_scikit_learn_nor_pickle_nor_torch() -> None:
     program = (
         "import sys, json\n"
         "from router.classifier import RoleClassifier\n"
-        f"RoleClassifier.load(open({str(ARTEFACT)!r}, 'rb').read()).probabilities('hello')\n"
+        f"RoleClassifier.load(open({str(SHIPPED)!r}, 'rb').read()).tell('hello')\n"
         "print(json.dumps([name for name in ('sklearn', 'scipy', 'torch', 'joblib') if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
@@ -72,7 +71,7 @@ def test_the_web_tier_reads_metadata_and_checks_rules_without_numpy() -> None:
         "import sys\n"
         "from router.artefact import read_metadata\n"
         "from router.strategies import explicit, rules\n"
-        f"read_metadata(open({str(ARTEFACT)!r}, 'rb').read())\n"
+        f"read_metadata(open({str(SHIPPED)!r}, 'rb').read())\n"
         "print('numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
@@ -80,7 +79,7 @@ def test_the_web_tier_reads_metadata_and_checks_rules_without_numpy() -> None:
 
 
 def test_the_shipped_classifier_fits_this_version_and_is_small() -> None:
-    content = ARTEFACT.read_bytes()
+    content = SHIPPED.read_bytes()
     assert len(content) < 2_000_000
     classifier = RoleClassifier.load(content)
     for text, role in [
@@ -93,5 +92,4 @@ def test_the_shipped_classifier_fits_this_version_and_is_small() -> None:
         ("translate this to French", "generate"),
         ("Explain how a spam filter works", "generate"),
     ]:
-        probabilities = classifier.probabilities(text)
-        assert max(probabilities, key=lambda each: probabilities[each]) == role, text
+        assert classifier.tell(text).role == role, text

@@ -17,8 +17,6 @@ from tests.router.conftest import small_samples
 
 CORRECTIONS = st.lists(st.tuples(st.sampled_from("abcdefg"), st.sampled_from(["one", "other"])), max_size=60)
 
-needs_refit = pytest.mark.skipif(not hasattr(training, "refit"), reason="needs router.training.refit")
-
 
 def of(*people: tuple[str, int]) -> list[tuple[str, str]]:
     """So many corrections of each person, all of one kind."""
@@ -86,22 +84,19 @@ def learn(artefact: bytes, people: list[str], times: int, text: str, role: str) 
 
 
 def best(classifier: RoleClassifier, text: str) -> str:
-    found = classifier.probabilities(text)
-    return max(found, key=lambda role: found[role])
+    return classifier.tell(text).role
 
 
-@needs_refit
 @pytest.mark.usefixtures("small_data")
 def test_one_person_with_a_hundred_corrections_flips_nothing_that_is_sure(artefact: bytes) -> None:
     text = "summarise this article"
     before = RoleClassifier.load(artefact)
-    assert max(before.probabilities(text).values()) > 0.8
+    assert max(before.tell(text).probabilities.values()) > 0.8
     after = learn(artefact, ["a"], 100, text, "generate")
     for message in (text, f"{text} 7"):  # the second one is among the hundred
         assert best(after, message) == best(before, message)
 
 
-@needs_refit
 @pytest.mark.usefixtures("small_data")
 def test_three_people_do_move_it(artefact: bytes) -> None:
     text = "brief the board on the merger"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.compiling import compile_policy
 from router.decision import decide
+from router.evidence import complete
 from router.policy import Request
-from tests.router.conftest import TEXTS, MakePolicy, embed, route
+from tests.router.conftest import TEXTS, FakeEncoder, MakePolicy, embed, route
 
 ODD = ["", " \n\t ", "😀", "😀🎉" * 50, "\x00\x01\x1b[31m", "\ud800", "\u200f\u202e", "a" * 300_000, "?!…", "日本語"]
 
@@ -63,10 +65,10 @@ def test_any_string_is_decided(policy: MakePolicy, text: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text().filter(lambda text: not text.lstrip().startswith("/")), context=st.text())
 def test_equal_requests_get_equal_choices_from_policies_compiled_apart(
-    artefact: bytes, text: str, context: str
+    joined_artefact: bytes, text: str, context: str
 ) -> None:
     snapshot = {"routes": [route("summarise", threshold=0.5), route("classify"), route("generate", examples=["hi"])]}
-    first, second = (compile_policy(snapshot, artefact, embed) for _ in range(2))
+    first, second = (compile_policy(snapshot, joined_artefact, embed) for _ in range(2))
     assert decide(Request(text, context=context), first, embed) == decide(Request(text, context=context), second, embed)
 
 
@@ -77,7 +79,8 @@ def test_the_encoder_reads_a_bounded_part_of_a_long_message_once(policy: MakePol
         read.extend(texts)
         return embed(texts)
 
-    decide(Request("summarise this: " + "word " * 100_000), policy(), counting)
+    routes = (route("summarise"), route("short", role="summarise"), route("generate"))
+    decide(Request("summarise this: " + "word " * 100_000), policy(*routes), counting)
     assert len(read) == 1
     assert len(read[0]) < 500
 
@@ -89,6 +92,45 @@ def test_a_choice_and_a_rule_need_no_encoder(policy: MakePolicy) -> None:
     assert decide(Request("/generate hi"), policy(), broken).strategy == "explicit"
 
 
+def test_only_routes_that_share_the_likeliest_role_need_an_embedding(policy: MakePolicy) -> None:
+    def broken(texts: Sequence[str]) -> Any:
+        raise AssertionError("not needed")
+
+    routes = (route("summarise"), route("classify"), route("legal", role="generate"), route("generate"))
+    choice = decide(Request("is this spam or ham"), policy(*routes), broken)
+    assert choice.route == "classify"
+    assert choice.scores["legal"] == choice.scores["generate"]
+    with pytest.raises(AssertionError):
+        decide(Request("hello there"), policy(*routes), broken)
+
+
+def test_the_tuned_encoder_is_asked_only_in_doubt(joined_artefact: bytes) -> None:
+    encoder = FakeEncoder()
+    policy = compile_policy(
+        {"routes": [route("summarise"), route("classify"), route("generate")]}, joined_artefact, encoder
+    )
+    join = policy.classifier.join
+    assert join is not None
+    for text in ("tl;dr", "is this spam or ham", "gist label poem", "x", ""):
+        encoder.asked.clear()
+        choice = decide(Request(text), policy, encoder)
+        linear = policy.classifier.linear_logits(text)
+        is_certain = float(np.exp(linear - linear.max()).sum()) <= 1 / join.certain
+        assert (choice.evidence["told_by"], encoder.asked) == (("linear", []) if is_certain else ("joined", [text]))
+
+
+def test_a_role_that_no_route_is_left_for_is_passed_over(joined_artefact: bytes) -> None:
+    policy = compile_policy({"routes": [route("summarise"), route("generate")]}, joined_artefact, embed)
+    choice = decide(Request("is this spam or ham"), policy, embed)
+    assert choice.route in choice.scores.keys() == {"summarise", "generate"}
+
+
+def test_a_changed_revision_keeps_the_tuned_encoder(joined_artefact: bytes) -> None:
+    first = compile_policy({"routes": [route("generate")]}, joined_artefact, embed)
+    second = compile_policy({"routes": [route("generate", threshold=0.5)]}, joined_artefact, embed, known=first)
+    assert second.classifier is first.classifier
+
+
 def test_the_real_encoder_finds_the_route_that_means_the_same(policy: MakePolicy, artefact: bytes) -> None:
     from workers.encoder import encode
 
@@ -98,6 +140,7 @@ def test_the_real_encoder_finds_the_route_that_means_the_same(policy: MakePolicy
         route("generate", examples=["hello"]),
     ]
     policy_ = compile_policy({"routes": routes}, artefact, encode)
-    choice = decide(Request("which train goes from Paris to Milan"), policy_, encode)
+    request = Request("which train goes from Paris to Milan")
+    choice = decide(request, policy_, encode)
     assert choice.route == "travel"
-    assert choice.evidence["examples"][0]["route"] == "travel"
+    assert complete(choice, request, policy_, encode)["examples"][0]["route"] == "travel"

@@ -1,13 +1,21 @@
 """What a decision says it rests on."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from router.classifier import RoleClassifier
 from router.decision import decide
-from router.policy import Request
+from router.evidence import complete
+from router.policy import Policy, Request
 from tests.router.conftest import MakePolicy, embed, route
+
+
+def evidence(text: str, policy: Policy) -> dict[str, Any]:
+    request = Request(text)
+    return complete(decide(request, policy, embed), request, policy, embed)
 
 
 def test_the_nearest_examples_come_with_route_and_similarity(policy: MakePolicy) -> None:
@@ -15,7 +23,7 @@ def test_the_nearest_examples_come_with_route_and_similarity(policy: MakePolicy)
         route("summarise", examples=["give me the gist of the mail", "shorten it"]),
         route("generate", examples=["write of the mail", "hello", "x" * 500]),
     )
-    examples = decide(Request("give me the gist of the mail"), policy(*routes), embed).evidence["examples"]
+    examples = evidence("give me the gist of the mail", policy(*routes))["examples"]
     assert [example["route"] for example in examples[:2]] == ["summarise", "generate"]
     assert examples[0] == {"text": "give me the gist of the mail", "route": "summarise", "similarity": 1.0}
     assert len(examples) == 3
@@ -23,7 +31,7 @@ def test_the_nearest_examples_come_with_route_and_similarity(policy: MakePolicy)
 
 
 def test_descriptions_are_no_examples(policy: MakePolicy) -> None:
-    assert decide(Request("Messages for classify."), policy(), embed).evidence["examples"] == []
+    assert evidence("Messages for classify.", policy())["examples"] == []
 
 
 def test_the_runner_up_and_the_margin_are_named(policy: MakePolicy) -> None:
@@ -38,7 +46,7 @@ def test_a_single_route_has_no_runner_up(policy: MakePolicy) -> None:
 
 
 def test_the_words_that_weighed_most_are_words_of_the_message(policy: MakePolicy) -> None:
-    words = decide(Request("Is this SPAM or ham?"), policy(), embed).evidence["words"]
+    words = evidence("Is this SPAM or ham?", policy())["words"]
     assert {word["text"] for word in words} <= {"is", "this", "spam", "or", "ham"}
     assert "spam" in {word["text"] for word in words}
     assert [word["weight"] for word in words] == sorted((word["weight"] for word in words), reverse=True)
@@ -56,5 +64,16 @@ def test_a_word_weighs_what_it_adds_to_the_logit(artefact: bytes) -> None:
 
 def test_the_whole_choice_can_be_stored_as_json(policy: MakePolicy) -> None:
     choice = decide(Request("label it"), policy(), embed)
-    assert json.loads(json.dumps(choice.evidence)) == choice.evidence
+    found = evidence("label it", policy())
+    assert json.loads(json.dumps(found)) == found
+    assert found.items() >= choice.evidence.items()
     assert json.loads(json.dumps(choice.scores)) == choice.scores
+
+
+def test_what_the_person_chose_needs_no_more_reasons(policy: MakePolicy) -> None:
+    def broken(texts: Sequence[str]) -> Any:
+        raise AssertionError("not needed")
+
+    request = Request("/generate hi")
+    choice = decide(request, policy(), broken)
+    assert complete(choice, request, policy(), broken) == choice.evidence

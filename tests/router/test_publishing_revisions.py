@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from router.drafts import InvalidPolicyError, snapshot
 from router.models import Classifier, Example, Revision, Route, Rule
 from router.policies import NoLiveRevisionError, live_policy
 from router.revisions import import_classifier, publish
-from tests.router.conftest import embed
+from tests.router.conftest import FakeEncoder, embed
 from workers.models import Model, Provider
 
 
@@ -87,14 +86,9 @@ def test_only_new_texts_are_embedded_again(routes: None) -> None:
     live_policy(embed)
     Example.objects.create(route=Route.objects.get(name="generate"), text="a new example")
     publish(None)
-    embedded: list[str] = []
-
-    def remembering(texts: Sequence[str]) -> Any:
-        embedded.extend(texts)
-        return embed(texts)
-
-    policy = live_policy(remembering)
-    assert embedded == ["a new example"]
+    encoder = FakeEncoder()
+    policy = live_policy(encoder)
+    assert encoder.embedded == ["a new example"]
     assert len(policy.anchors) == len(policy.anchor_vectors)
 
 

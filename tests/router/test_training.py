@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from router import training, training_data
+from router import linear, training, training_data
 from router.artefact import read_metadata
 from router.classifier import RoleClassifier
 from router.training_data import OWN_DATA, ROLES, Sample, data_hash, extra_samples, own_samples
-from tests.router.conftest import small_samples
+from tests.router.conftest import FakeEncoder, embed, small_samples
 
 
 @pytest.fixture
@@ -38,6 +38,26 @@ def test_the_same_messages_give_the_same_bytes(artefact: bytes) -> None:
     assert training.fit(small_samples(), seed=1) == artefact
 
 
+def test_the_same_messages_give_the_same_bytes_with_an_encoder(joined_artefact: bytes) -> None:
+    assert training.fit(small_samples(), seed=1, encoder=FakeEncoder()) == joined_artefact
+
+
+def test_both_models_and_their_join_are_scored_on_the_same_held_out_messages(joined_artefact: bytes) -> None:
+    metadata = read_metadata(joined_artefact)
+    assert {"linear", "tuned", "joined"} <= set(metadata)
+    assert metadata["joined"]["accuracy"] >= max(metadata[name]["accuracy"] for name in ("linear", "tuned"))
+    assert 0.9 < metadata["join"]["certain"] <= 1
+
+
+def test_a_refit_keeps_the_tuned_encoder_and_the_join(few: None, joined_artefact: bytes) -> None:
+    before, after = (
+        RoleClassifier.load(content, embed)
+        for content in (joined_artefact, training.refit(joined_artefact, [], seed=1))
+    )
+    assert after.join == before.join
+    assert after.tell("gist label poem") == before.tell("gist label poem")
+
+
 def test_the_artefact_says_where_it_comes_from(artefact: bytes) -> None:
     metadata = read_metadata(artefact)
     assert metadata["roles"] == list(ROLES)
@@ -49,9 +69,9 @@ def test_the_artefact_says_where_it_comes_from(artefact: bytes) -> None:
 def test_what_was_fitted_is_recognised(artefact: bytes) -> None:
     classifier = RoleClassifier.load(artefact)
     for sample in small_samples():
-        probabilities = classifier.probabilities(sample.text)
-        assert max(probabilities, key=lambda role: probabilities[role]) == sample.role
-        assert sum(probabilities.values()) == pytest.approx(1)
+        told = classifier.tell(sample.text)
+        assert told.role == sample.role
+        assert sum(told.probabilities.values()) == pytest.approx(1)
 
 
 def test_the_same_seed_draws_the_same_messages(few: None) -> None:
@@ -94,16 +114,16 @@ def test_dollys_many_questions_are_drawn_evenly(tmp_path: Path, monkeypatch: pyt
 def test_a_role_that_is_frequent_in_a_source_weighs_no_more(few: None) -> None:
     many = [Sample(f"hello {n}", "generate", str(n), "dolly") for n in range(30)]
     one = [Sample("tl;dr", "summarise", "x", "dolly")]
-    weights = training._weights(many + one)
+    weights = linear.weights(many + one)
     assert weights[:30].sum() == pytest.approx(weights[30])
 
 
 def test_the_command_fits_from_a_bare_clone(few: None, tmp_path: Path) -> None:
     output, said = tmp_path / "classifier.safetensors", StringIO()
-    call_command("fit_router", output=output, stdout=said)
+    call_command("fit_router", linear=True, output=output, stdout=said)
     assert "Wrote" in said.getvalue()
     classifier = RoleClassifier.load(output.read_bytes())
-    assert classifier.probabilities("summarise this article please")["summarise"] > 0.5
+    assert classifier.tell("summarise this article please").probabilities["summarise"] > 0.5
 
 
 @pytest.mark.parametrize(
@@ -121,3 +141,32 @@ def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, conten
     with pytest.raises(CommandError, match=reason):
         call_command("fit_router", extra=[path], output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refit_learns_extra_messages_and_forgets_nothing(few: None, artefact: bytes) -> None:
+    extra = [Sample(text, "classify", text, "correction") for text in ("whose desk is this", "whose desk takes this")]
+    before, after = (RoleClassifier.load(content) for content in (artefact, training.refit(artefact, extra, seed=1)))
+    assert (
+        after.tell("whose desk").probabilities["classify"] > 0.7 > before.tell("whose desk").probabilities["classify"]
+    )
+    for sample in small_samples():
+        assert after.tell(sample.text).probabilities[sample.role] > 0.5
+
+
+def test_a_refit_has_held_out_figures_before_and_after(few: None, artefact: bytes) -> None:
+    extra = [Sample(f"whose desk {number}", "classify", f"desk {number}", "correction") for number in range(12)]
+    metadata = read_metadata(training.refit(artefact, extra, seed=1))
+    before, after = (metadata[name]["accuracy_by_source"] for name in ("before", "metrics"))
+    assert after["correction"] > before["correction"]
+    assert after["message"] == pytest.approx(before["message"], abs=0.02)
+
+
+def test_a_refit_with_nothing_new_changes_nothing(few: None, artefact: bytes) -> None:
+    metadata = read_metadata(training.refit(artefact, [], seed=1))
+    assert metadata["metrics"] == metadata["before"]
+    assert metadata["roles"] == list(ROLES)
+
+
+def test_a_heavier_sample_counts_for_more() -> None:
+    light, heavy = (Sample("x", "generate", "x", "message", weight=weight) for weight in (1.0, 4.0))
+    assert linear.weights([heavy]) == pytest.approx(4 * linear.weights([light]))

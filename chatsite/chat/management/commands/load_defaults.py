@@ -16,6 +16,7 @@ from django.db import transaction
 from environs import Env
 
 from router import defaults, drafts, labelled_set
+from router.artefact import SHIPPED
 from router.labelled import Case
 from router.models import Classifier, Draft, LabelledMessage, Revision, Route
 from router.revisions import import_classifier, publish
@@ -24,7 +25,6 @@ from workers.backends.base import Run
 from workers.errors import WorkerError
 from workers.models import EMBEDDED_MODELS, Model, Provider, Role
 
-CLASSIFIER = settings.BASE_DIR / "router" / "artefacts" / "classifier.safetensors"
 REAL_CHAT = settings.BASE_DIR / "router" / "data" / "real_chat.jsonl"
 EMBEDDED_NAMES = {"minilm-extractive": "MiniLM extractive", "minilm-zero-shot": "MiniLM zero-shot"}
 ASK_SECONDS = 5.0
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         """Store the classifier that came with this version; a draft that had the former one goes on with it."""
         former = Classifier.objects.filter(is_shipped=True).values_list("pk", flat=True)
         is_former = Draft.current().classifier_id in set(former)
-        classifier = import_classifier(CLASSIFIER)
+        classifier = import_classifier(SHIPPED)
         Classifier.objects.filter(pk=classifier.pk).update(is_shipped=True)
         if is_former or Draft.current().classifier_id is None:
             drafts.set_classifier(classifier)
