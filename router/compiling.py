@@ -61,7 +61,7 @@ def _vectors(anchors: Sequence[Anchor], embed: Embed, known: Policy | None) -> n
     vectors = {}
     if known:
         vectors = {anchor.text: vector for anchor, vector in zip(known.anchors, known.anchor_vectors, strict=True)}
-    new = list(dict.fromkeys(anchor.text for anchor in anchors if anchor.text not in vectors))
-    if new:
-        vectors.update(zip(new, embed([excerpt(text) for text in new]), strict=True))
+    for anchor in anchors:  # one at a time: in a batch, a vector depends on its company, by a little
+        if anchor.text not in vectors:
+            vectors[anchor.text] = embed([excerpt(anchor.text)])[0]
     return np.array([vectors[anchor.text] for anchor in anchors], dtype=np.float32)

@@ -60,11 +60,12 @@ def test_a_route_is_given_rules_and_tried(open_page: Callable[..., Page], admin:
     page.get_by_text("Add another Rule").click()
     page.locator("#id_rules-0-value").fill("^zebra")
     save(page)
-    expect(page.get_by_text("is live")).to_be_visible()
+    expect(page.get_by_text("This changed the draft")).to_be_visible()
     page.get_by_role("link", name="Try a message").click()
     page.get_by_label("Message").fill("zebra crossing")
     save(page, "Try it")
-    expect(page.get_by_text("Classification", exact=True)).to_be_visible(timeout=30 * SECONDS)
+    expect(page.get_by_text("Classification", exact=True).first).to_be_visible(timeout=30 * SECONDS)
+    expect(page.get_by_text("A rule applied")).to_be_visible()
 
 
 def test_labels_are_asked_for_where_they_make_sense(open_page: Callable[..., Page], admin: Any) -> None:
@@ -89,6 +90,6 @@ def test_markup_in_names_is_never_run(open_page: Callable[..., Page], admin: Any
     expect(page.get_by_role("link", name=EVIL).first).to_be_visible()
     page.goto(f"/admin/router/route/{Route.objects.get(name='evil').pk}/change/")
     expect(page.locator("#id_title")).to_have_value(EVIL)
-    page.goto("/admin/router/revision/")
+    page.goto("/admin/router/revision/draft/")
     expect(page.get_by_text("onerror").first).to_be_visible()
     page.goto("/admin/")

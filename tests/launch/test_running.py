@@ -40,7 +40,8 @@ def test_the_product_comes_up_recovers_from_kills_and_ends_completely(launch: Ca
 
     for words in ("-Q local", "uvicorn", "redis-server"):
         _kill_and_wait_for_the_next(launcher, words)
-    assert launcher.output.count("was ended by SIGKILL and is started again") == 3
+    said = "was ended by SIGKILL and is started again"
+    wait_until(lambda: launcher.output.count(said) == 3, what="the words for the three that were killed")
 
     processes = launcher.children()
     launcher.send(signal.SIGINT)
