@@ -53,8 +53,9 @@ def _rules(routes: Sequence[Mapping[str, Any]]) -> tuple[RuleSpec, ...]:
 
 
 def _anchors(route: Mapping[str, Any]) -> list[Anchor]:
-    examples = [Anchor(route["name"], text, is_example=True) for text in route["examples"]]
-    return [*examples, Anchor(route["name"], route["description"], is_example=False)]
+    unquoted = set(route.get("unquoted", ()))
+    examples = [Anchor(route["name"], text, is_quoted=text not in unquoted) for text in route["examples"]]
+    return [*examples, Anchor(route["name"], route["description"], is_quoted=False)]
 
 
 def _vectors(anchors: Sequence[Anchor], embed: Embed, known: Policy | None) -> npt.NDArray[np.float32]:

@@ -35,6 +35,13 @@ class InvalidPolicyError(Exception):
     """Routes that cannot be published. The text says what to change."""
 
 
+class DraftChangedError(Exception):
+    """The draft is not what it was when somebody decided what becomes of it."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody changed the draft in the meantime. Look at it again before you go on.")
+
+
 def snapshot() -> dict[str, Any]:
     """The enabled routes as they are now, and who may use the models that not everybody may."""
     routes = [_facts(route) for route in _enabled_routes()]
@@ -62,6 +69,23 @@ def fingerprint(content: Snapshot, classifier_sha: str) -> str:
     """What tells two drafts apart."""
     text = json.dumps([content, classifier_sha], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def current_fingerprint() -> str:
+    """The fingerprint of the draft as it is now."""
+    return fingerprint(snapshot(), Draft.current().classifier_id or "")
+
+
+def lock() -> None:
+    """Have others who publish or replace the draft wait until this transaction ends."""
+    Draft.current()
+    Draft.objects.select_for_update().get(pk=1)
+
+
+def expect(expected: str) -> None:
+    """Raises `DraftChangedError` if the draft has another fingerprint; an empty one expects nothing."""
+    if expected and current_fingerprint() != expected:
+        raise DraftChangedError
 
 
 # --- Whether it can be published ------------------------------------------------------------------------------
@@ -162,11 +186,14 @@ def _quoted(texts: list[str]) -> str:
 
 
 @transaction.atomic
-def restore(content: Snapshot, chosen: Classifier, actor: Any) -> None:
+def restore(content: Snapshot, chosen: Classifier, actor: Any, *, expected: str = "") -> None:
     """Make the draft what a snapshot says. Routes that it does not name are deleted; switched-off ones stay.
 
-    Raises `InvalidPolicyError` if a model or a group that it names is gone.
+    `expected` is the fingerprint that the draft must still have. Raises `DraftChangedError`, or `InvalidPolicyError`
+    if a model or a group that the snapshot names is gone.
     """
+    lock()
+    expect(expected)
     routes = content["routes"]
     _check_still_there(routes)
     Route.objects.filter(is_enabled=True).exclude(name__in=[route["name"] for route in routes]).delete()
@@ -200,7 +227,10 @@ def _restore_route(facts: Mapping[str, Any], position: int, actor: Any) -> None:
     for rule in facts["rules"]:
         route.rules.create(**rule)
     route.examples.all().delete()
-    Example.objects.bulk_create(Example(route=route, text=text) for text in facts["examples"])
+    unquoted = set(facts.get("unquoted", ()))
+    Example.objects.bulk_create(
+        Example(route=route, text=text, is_quoted=text not in unquoted) for text in facts["examples"]
+    )
 
 
 def _facts(route: Route) -> dict[str, Any]:
@@ -210,7 +240,14 @@ def _facts(route: Route) -> dict[str, Any]:
         "models": [link.model_id for link in route.route_models.all()],
         "rules": [{"kind": rule.kind, "value": rule.value, "position": rule.position} for rule in route.rules.all()],
         "examples": [example.text for example in route.examples.all()],
+        **_unquoted(route),
     }
+
+
+def _unquoted(route: Route) -> dict[str, list[str]]:
+    """Those examples that are nobody's to be shown; nothing where there are none."""
+    texts = [example.text for example in route.examples.all() if not example.is_quoted]
+    return {"unquoted": texts} if texts else {}
 
 
 def _enabled_routes() -> QuerySet[Route]:

@@ -27,10 +27,10 @@ def complete(choice: Choice, request: Request, policy: Policy, embed: Embed) -> 
 
 def _neighbours(text: str, policy: Policy, embed: Embed) -> list[dict[str, Any]]:
     """The example messages that are nearest, best first, with a similarity of 0 to 1."""
-    if not any(anchor.is_example for anchor in policy.anchors):
+    if not any(anchor.is_quoted for anchor in policy.anchors):
         return []
     pairs = zip(similarities(text, policy, embed).tolist(), policy.anchors, strict=True)
-    nearest = sorted((pair for pair in pairs if pair[1].is_example), key=lambda pair: -pair[0])[:NEIGHBOURS]
+    nearest = sorted((pair for pair in pairs if pair[1].is_quoted), key=lambda pair: -pair[0])[:NEIGHBOURS]
     return [
         {"text": _cut(anchor.text), "route": anchor.route, "similarity": round(min(max(similarity, 0.0), 1.0), DIGITS)}
         for similarity, anchor in nearest

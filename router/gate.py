@@ -1,7 +1,8 @@
 """The gate: before a draft goes live, it decides the labelled messages beside the live revision.
 
 A draft whose accuracy or macro-F1 on them is worse by more than the margin does not pass. Messages that one of the
-two classifiers was fitted on tell nothing, and are left out; so are those of routes that the draft does not have.
+two classifiers was fitted on tell nothing, and are left out; so are those of routes that neither of the two has. A
+route that the draft takes away takes its messages along: they count as mistakes.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Verdict:
 
     count: int
     fitted: int  # left out: a classifier was fitted on them
-    without_route: int  # left out: the draft does not have their route
+    without_route: int  # left out: neither of the two has their route
     margin: float
     draft: Figures
     live: Figures | None  # None where nothing is live
@@ -117,7 +118,7 @@ def judge(
     cases: Iterable[Case], draft: Policy, live: Policy | None, embed: Embed, margin: float, advance: Advance
 ) -> Verdict:
     """Decide all cases with the draft, and with the live policy if there is one. Deterministic."""
-    names = {route.name for route in draft.routes}
+    names = {route.name for policy in (draft, live) if policy for route in policy.routes}
     fitted_on = {mark for each in (draft, live) if each for mark in each.classifier.metadata.get("fitted_on", ())}
     with_route, without_route = _parted(cases, lambda case: case.route in names)
     used, fitted = _parted(with_route, lambda case: case.fingerprint not in fitted_on)

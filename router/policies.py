@@ -113,9 +113,21 @@ class _Policies:
         rollouts = tuple(Rollout.objects.filter(ended_at=None).select_related("revision").defer("revision__snapshot"))
         running = (live, *((rollout.pk, rollout.kind, rollout.share) for rollout in rollouts))
         if self._deployment is None or running != self._running:
-            self._deployment = self._deployed(live, rollouts, encoder)
+            self._deployment = self._deployed_or_former(live, rollouts, encoder)
             self._running = running
         return self._deployment
+
+    def _deployed_or_former(self, live: _Key, rollouts: tuple[Rollout, ...], encoder: Encoder) -> Deployment:
+        """What runs now; what ran before, if the live revision cannot be compiled: better than no answers."""
+        try:
+            return self._deployed(live, rollouts, encoder)
+        except DatabaseError:
+            raise
+        except Exception:
+            if self._deployment is None:
+                raise
+            logger.exception("Revision %d cannot be compiled: the former one goes on", live[0])
+            return self._deployment
 
     def _deployed(self, live: _Key, rollouts: tuple[Rollout, ...], encoder: Encoder) -> Deployment:
         by_kind = {rollout.kind: rollout for rollout in rollouts}

@@ -88,11 +88,14 @@ class RuleSpec:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A text that stands for a route: one of its example messages, or its description."""
+    """A text that stands for a route: one of its example messages, or its description.
+
+    As a reason, people are shown only what may be quoted: not descriptions, and not what somebody else wrote.
+    """
 
     route: str
     text: str
-    is_example: bool
+    is_quoted: bool
 
 
 @dataclass(frozen=True, eq=False)

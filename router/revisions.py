@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from router import drafts
 from router.artefact import read_metadata
-from router.drafts import InvalidPolicyError, Snapshot
+from router.drafts import DraftChangedError, InvalidPolicyError, Snapshot
 from router.models import AuditEntry, Classifier, Draft, Revision, Rollout
 
 NOTE_LENGTH = 200
 Action = AuditEntry.Action
-
-
-class DraftChangedError(Exception):
-    """The draft is not what it was when somebody decided to publish it."""
-
-    def __init__(self) -> None:
-        super().__init__("Somebody changed the draft in the meantime. Look at it again before you publish it.")
 
 
 def import_classifier(path: Path | str) -> Classifier:
@@ -58,12 +52,24 @@ def make_revision(author: Any, note: str = "", *, expected: str = "", **facts: A
 
     `expected` is the fingerprint that the draft must still have. Raises `InvalidPolicyError` or `DraftChangedError`.
     """
-    content = drafts.snapshot()
+    drafts.lock()
+    drafts.expect(expected)
+    content, classifier = drafts.snapshot(), drafts.classifier()
     drafts.check(content)
-    classifier = drafts.classifier()
-    if expected and drafts.fingerprint(content, classifier.sha256) != expected:
-        raise DraftChangedError
     return _add(content, classifier, author, note, **facts)
+
+
+class LiveChangedError(Exception):
+    """Another revision went live while this one was measured beside the former one."""
+
+    def __init__(self) -> None:
+        super().__init__("Another revision went live in the meantime. Have it checked again, beside that one.")
+
+
+def check_still_live(beside: Revision | None) -> None:
+    """Raises `LiveChangedError` if `beside`, what a draft was measured beside, is not what is live."""
+    if live_revision() != beside:
+        raise LiveChangedError
 
 
 @transaction.atomic
@@ -80,8 +86,10 @@ def roll_back(author: Any, to: Revision) -> Revision:
     """Make what a former revision says live again, as a new revision.
 
     The draft follows, unless it has changes that are not published: those stay. Raises `InvalidPolicyError` if what
-    the revision needs is gone.
+    the revision needs is gone, or if it never was live: then nothing but the gate can let it through.
     """
+    if to.went_live_at is None:
+        raise InvalidPolicyError(f"{to} never was live. Load it into the draft, and publish that.")
     drafts.check(to.snapshot)
     follows = draft_is_published()
     revision = _add(to.snapshot, to.classifier, author, f"Back to {str(to).lower()}")
@@ -100,7 +108,8 @@ def go_live(revision: Revision, author: Any) -> None:
     """
     Revision.objects.filter(is_live=True).update(is_live=False)
     revision.is_live = True
-    revision.save(update_fields=["is_live"])
+    revision.went_live_at = timezone.now()
+    revision.save(update_fields=["is_live", "went_live_at"])
     for rollout in Rollout.objects.filter(ended_at=None).select_related("revision"):
         if rollout.revision_id == revision.number:
             rollout.end(Rollout.Outcome.PROMOTED, author, f"{revision} is live.")
@@ -111,7 +120,8 @@ def go_live(revision: Revision, author: Any) -> None:
 
 
 def _add(content: Snapshot, classifier: Classifier, author: Any, note: str, **facts: Any) -> Revision:
-    last = Revision.objects.select_for_update().order_by("-number").first()
+    drafts.lock()
+    last = Revision.objects.order_by("-number").first()
     return Revision.objects.create(
         number=last.number + 1 if last else 1,
         parent=Revision.objects.filter(is_live=True).first(),
@@ -126,6 +136,8 @@ def _add(content: Snapshot, classifier: Classifier, author: Any, note: str, **fa
 __all__ = [
     "DraftChangedError",
     "InvalidPolicyError",
+    "LiveChangedError",
+    "check_still_live",
     "draft_is_published",
     "go_live",
     "import_classifier",

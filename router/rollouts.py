@@ -11,6 +11,9 @@ from router.models import AuditEntry, Revision, Rollout
 
 Action = AuditEntry.Action
 
+# Of the conversations: more than an experiment is a publication, and has to pass the gate.
+UNPROVEN_SHARE = 25
+
 
 class RolloutError(Exception):
     """A rollout that cannot be started or changed. The text says why."""
@@ -19,6 +22,7 @@ class RolloutError(Exception):
 def start(kind: str, revision: Revision, share: int, author: Any) -> Rollout:
     """Run a revision as a canary for `share` per cent of the conversations, or as a shadow.
 
+    A revision that neither passed the gate nor was live gets `UNPROVEN_SHARE` at most.
     Raises `RolloutError`, or `InvalidPolicyError` if what the revision needs is gone.
     """
     live = revisions.live_revision()
@@ -28,6 +32,12 @@ def start(kind: str, revision: Revision, share: int, author: Any) -> Rollout:
         raise RolloutError(f"{revision} is live already: everybody gets it.")
     if not 1 <= share <= 100:
         raise RolloutError("The share is a percentage from 1 to 100.")
+    is_proven = revision.went_live_at is not None or revision.evaluation.get("passes")
+    if kind == Rollout.Kind.CANARY and share > UNPROVEN_SHARE and not is_proven:
+        raise RolloutError(
+            f"{revision} has not passed the gate, so at most {UNPROVEN_SHARE} % of the conversations can have it. "
+            "To give it to more, publish it."
+        )
     drafts.check(revision.snapshot)
     try:
         with transaction.atomic():

@@ -19,6 +19,9 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from router.models import Route
+from workers.models import Model
+
 admin.site.unregister([User, Group])
 
 
@@ -79,6 +82,14 @@ class GroupAdmin(PlainGroupAdmin, ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         return () if request.user.is_superuser else ("permissions",)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Without its last group, a route or a model would be for everybody: such groups stay."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        chosen = [group.pk for group in objs]
+        limited = [*Route.objects.filter(groups__in=chosen), *Model.objects.filter(groups__in=chosen)]
+        kept = [f"{each} is for this group. Give it another one, or everybody may use it." for each in dict.fromkeys(limited)]
+        return deleted, counts, missing, [*protected, *kept]
 
 
 @admin.register(LogEntry)

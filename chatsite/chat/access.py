@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from chatsite.chat.models import Conversation, Turn
-from router.models import Revision
+from router.models import Revision, Rollout
 from router.policy import model_groups_of, permitted, routes_of
 from workers.models import Model
 
@@ -56,11 +56,21 @@ def models(user: Any) -> QuerySet[Model]:
     return Model.objects.filter(Q(groups=None) | Q(groups__in=groups_of(user))).distinct()
 
 
-def route_titles(user: Any) -> dict[str, str]:
-    """The titles of the live routes that the person may use, by name, in their order."""
-    live = Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
-    routes = permitted(routes_of(live), model_groups_of(live), groups_of(user))
+def route_titles(user: Any, conversation_id: Any = None) -> dict[str, str]:
+    """The titles of the routes that the person may use in a conversation, by name, in their order.
+
+    They are those of the live revision, or of the canary if the conversation belongs to it.
+    """
+    content = _snapshot_for(conversation_id)
+    routes = permitted(routes_of(content), model_groups_of(content), groups_of(user))
     return {route.name: route.title for route in routes}
+
+
+def _snapshot_for(conversation_id: Any) -> dict[str, Any]:
+    canary = Rollout.running(Rollout.Kind.CANARY) if conversation_id else None
+    if canary and canary.takes(conversation_id):
+        return canary.revision.snapshot
+    return Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
 
 
 def _uuid(value: Any) -> UUID:

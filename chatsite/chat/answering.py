@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -47,22 +48,28 @@ def answer(turn: Turn, lease: Lease) -> None:
     history = _history(turn.message)
     request = _request(turn, history)
     try:
-        decision, choice, policy = _decide(turn.conversation_id, request)
+        choice, policy, duration_ms = _decide(turn.conversation_id, request)
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
         return
+    store = partial(_store, choice, request, policy, duration_ms)
     try:
         with transaction.atomic():
+            decision = store()
             completion = _queue_completion(turn, decision, policy.route(decision.route), history)
             if not turn.close(Job.Status.DONE, decision=decision, completion=completion):
                 transaction.set_rollback(True)
                 return
         writer.event(Kind.DECIDED, route=decision.route)
     except WorkerError as error:
-        if turn.close(Job.Status.FAILED, decision=decision, error_code=error.code, error_detail=str(error)):
-            writer.event(Kind.DECIDED, route=decision.route)
-            writer.event(Kind.FAILED, code=error.code)
+        with transaction.atomic():
+            decision = store()
+            if not turn.close(Job.Status.FAILED, decision=decision, error_code=error.code, error_detail=str(error)):
+                transaction.set_rollback(True)
+                return
+        writer.event(Kind.DECIDED, route=decision.route)
+        writer.event(Kind.FAILED, code=error.code)
     writer.flush(5)
     _complete_evidence(decision, choice, request, policy)
     _decide_in_the_shadow(request, decision)
@@ -89,19 +96,21 @@ def _request(turn: Turn, history: list[dict[str, str]]) -> Request:
     )
 
 
-def _decide(conversation_id: Any, request: Request) -> tuple[Decision, Choice, Policy]:
-    """The decision, and the policy as the person meets it."""
+def _decide(conversation_id: Any, request: Request) -> tuple[Choice, Policy, float]:
+    """The choice, the policy as the person meets it, and how many milliseconds it took."""
     began = time.perf_counter()
     policy = deployment(encode).policy_for(conversation_id).restricted(request.groups)
     choice = decide(request, policy, encode)
-    duration_ms = (time.perf_counter() - began) * 1000
-    return _store(choice, request, policy, duration_ms), choice, policy
+    return choice, policy, (time.perf_counter() - began) * 1000
 
 
 def _complete_evidence(decision: Decision, choice: Choice, request: Request, policy: Policy) -> None:
-    """Add what only “Why?” needs, when nobody waits for it any more."""
-    decision.evidence = evidence.complete(choice, request, policy, encode)
-    decision.save(update_fields=["evidence"])
+    """Add what only “Why?” needs, when nobody waits for it any more; whatever goes wrong, the answer is on its way."""
+    try:
+        complete = evidence.complete(choice, request, policy, encode)
+        Decision.objects.filter(pk=decision.pk).update(evidence=complete)
+    except Exception:
+        logger.exception("The evidence of a decision could not be completed")
 
 
 def _decide_in_the_shadow(request: Request, decision: Decision) -> None:

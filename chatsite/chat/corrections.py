@@ -15,7 +15,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from chatsite.chat import access, notices, turns
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Message, Turn
 from chatsite.chat.turns import RefusedError
 from router.models import Correction, Decision, Safeguards
 
@@ -39,12 +39,12 @@ def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     """
     turn = access.reply_or_404(user, reply_id)
     decision = _decision_of(turn)
-    _check_route(user, wanted_route, decision)
+    _check_route(user, turn, wanted_route)
     with transaction.atomic():
         if decision.strategy == Decision.Strategy.EXPLICIT:
             return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route))
         text = _file(user, turn.message.text, decision, wanted_route)
-        if turn.reply.children.exists():
+        if Message.objects.filter(parent__parent=turn.message_id).exists():
             return Corrected(None, text)
         return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route), text)
 
@@ -57,11 +57,11 @@ def _decision_of(turn: Turn) -> Decision:
     return turn.decision
 
 
-def _check_route(user: Any, wanted_route: str, decision: Decision) -> None:
-    names = access.route_titles(user)
+def _check_route(user: Any, turn: Turn, wanted_route: str) -> None:
+    names = access.route_titles(user, turn.conversation_id)
     if wanted_route not in names:
         raise RefusedError("unknown_route", route=wanted_route[:40], routes=", ".join(f"/{name}" for name in names))
-    if wanted_route == decision.route:
+    if turn.decision and wanted_route == turn.decision.route:
         raise RefusedError("same_route")
 
 

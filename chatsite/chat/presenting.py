@@ -48,7 +48,7 @@ class Reader:
 
     @classmethod
     def of(cls, conversation: Conversation) -> Reader:
-        return cls(conversation.user.is_staff, access.route_titles(conversation.user))
+        return cls(conversation.user.is_staff, access.route_titles(conversation.user, conversation.pk))
 
     def other_routes(self, decision: Decision) -> Titles:
         return {name: title for name, title in self.routes.items() if name != decision.route}

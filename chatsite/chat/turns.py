@@ -46,8 +46,8 @@ def submit(
     the route will not do, `Http404` for a conversation that is not the person's.
     """
     text = _clean(text)
-    _check_route(user, wanted_route, text)
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
+    _check_route(user, wanted_route, text, conversation and conversation.pk)
     try:
         with transaction.atomic():
             if earlier := _sent_before(user, client_id):
@@ -71,7 +71,7 @@ def submit(
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
     """Queue another answer beside an existing one. Raises `RefusedError` or `Http404`."""
     turn = access.reply_or_404(user, reply_id)
-    _check_route(user, wanted_route, "")
+    _check_route(user, wanted_route, "", turn.conversation_id)
     with transaction.atomic():
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
@@ -146,9 +146,9 @@ def _title(text: str) -> str:
     return line if len(line) <= TITLE_LENGTH else line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
 
 
-def _check_route(user: Any, wanted_route: str, text: str) -> None:
+def _check_route(user: Any, wanted_route: str, text: str, conversation_id: Any) -> None:
     wanted = wanted_route or _command(text)
-    if wanted and wanted not in (names := access.route_titles(user)):
+    if wanted and wanted not in (names := access.route_titles(user, conversation_id)):
         raise RefusedError("unknown_route", route=wanted[:40], routes=", ".join(f"/{name}" for name in names))
 
 

@@ -137,7 +137,7 @@ def _page(request: HttpRequest, conversation: Conversation | None, error: str = 
         "is_open": is_open,
         "notes": _notes(request, keep=is_open),
         "starters": STARTERS,
-        "routes": access.route_titles(request.user),
+        "routes": access.route_titles(request.user, conversation and conversation.pk),
         "limit": settings.MESSAGE_MAX_BYTES,
         "limit_in_words": notices.size(settings.MESSAGE_MAX_BYTES),
         "error": error,

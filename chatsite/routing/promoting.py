@@ -10,10 +10,10 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from chatsite.routing.publishing import labelled_cases, measure
+from chatsite.routing.publishing import labelled_cases, measure, publisher
 from chatsite.routing.queue import BACKGROUND
 from router import revisions, rollouts
 from router.drafts import InvalidPolicyError
@@ -46,8 +46,10 @@ def promote_if_it_passes(ticket: str) -> None:
     trial.begin()
     try:
         trial.finish(**_measure_and_promote(trial))
-    except (InvalidPolicyError, RolloutError) as error:
+    except (InvalidPolicyError, RolloutError, revisions.LiveChangedError) as error:
         trial.fail(str(error))
+    except PermissionDenied:
+        trial.fail("You may not publish any more.")
     except Exception as error:
         logger.exception("Promoting failed.")
         trial.fail(f"It could not be measured ({type(error).__name__}). The log of the worker says more.")
@@ -60,7 +62,8 @@ def _measure_and_promote(trial: Trial) -> dict[str, Any]:
     verdict = measure(revision.snapshot, revision.classifier, live, labelled_cases(), margin, trial.advance)
     outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
     if verdict.passes:
-        author = get_user_model().objects.get(pk=trial.asked_by)
-        rollouts.promote(rollout, author, verdict.summary())
+        with transaction.atomic():
+            revisions.check_still_live(live)
+            rollouts.promote(rollout, publisher(trial.asked_by), verdict.summary())
         outcome["revision"] = revision.number
     return outcome

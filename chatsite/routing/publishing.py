@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 
 from chatsite.routing.queue import BACKGROUND
 from router import drafts, revisions
@@ -34,8 +36,9 @@ def start_publication(asked_by: Any, note: str, fingerprint: str) -> Trial:
 
 
 def draft_fingerprint() -> str:
-    """The fingerprint of the draft as it is now. Raises `InvalidPolicyError`."""
-    return drafts.fingerprint(drafts.snapshot(), drafts.classifier().sha256)
+    """The fingerprint of the draft as it is now. Raises `InvalidPolicyError` if it has no classifier."""
+    drafts.classifier()
+    return drafts.current_fingerprint()
 
 
 def publish_past_gate(author: Any, note: str, fingerprint: str) -> Revision:
@@ -56,8 +59,10 @@ def check_draft(ticket: str) -> None:
     trial.begin()
     try:
         trial.finish(**_check(trial))
-    except (drafts.InvalidPolicyError, revisions.DraftChangedError) as error:
+    except (drafts.InvalidPolicyError, drafts.DraftChangedError, revisions.LiveChangedError) as error:
         trial.fail(str(error))
+    except PermissionDenied:
+        trial.fail("You may not publish any more.")
     except Exception as error:
         logger.exception("Checking the draft failed.")
         trial.fail(f"The draft could not be checked ({type(error).__name__}). The log of the worker says more.")
@@ -92,14 +97,23 @@ def _check(trial: Trial) -> dict[str, Any]:
     content, classifier = drafts.snapshot(), drafts.classifier()
     drafts.check(content)
     if drafts.fingerprint(content, classifier.sha256) != trial.input["fingerprint"]:
-        raise revisions.DraftChangedError
+        raise drafts.DraftChangedError
     live, margin = revisions.live_revision(), Safeguards.current().gate_margin
     verdict = measure(content, classifier, live, labelled_cases(), margin, trial.advance)
     outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
     if trial.input["publish"] and verdict.passes:
-        author = get_user_model().objects.get(pk=trial.asked_by)
-        revision = revisions.publish(
-            author, trial.input["note"], expected=trial.input["fingerprint"], evaluation=verdict.summary()
-        )
+        note, fingerprint = trial.input["note"], trial.input["fingerprint"]
+        with transaction.atomic():
+            revisions.check_still_live(live)
+            author = publisher(trial.asked_by)
+            revision = revisions.publish(author, note, expected=fingerprint, evaluation=verdict.summary())
         outcome["revision"] = revision.number
     return outcome
+
+
+def publisher(user_id: int) -> Any:
+    """The user, if they may publish now. Raises `PermissionDenied`: a check takes long enough to lose the right."""
+    user = get_user_model().objects.filter(pk=user_id).first()
+    if user is None or not user.has_perm("router.publish_revision"):
+        raise PermissionDenied
+    return user

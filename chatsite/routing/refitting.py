@@ -159,7 +159,7 @@ def _add_examples(accepted: Sequence[Correction], roles: dict[str, str]) -> list
         left[correction.user_id, correction.route] -= 1
         text = excerpt(correction.text)  # all that is read of it; a snapshot should not keep long pastes
         if not Example.objects.filter(text=text).exists():
-            added.append(Example.objects.create(route=routes[correction.route], text=text).pk)
+            added.append(Example.objects.create(route=routes[correction.route], text=text, is_quoted=False).pk)
     return added
 
 

@@ -163,7 +163,7 @@ def _decided(revision: int | None, since: datetime | None) -> Iterator[Outcome]:
     if since:
         turns = turns.filter(decision__decided_at__gte=since)
     disputed = Correction.objects.filter(decision__revision=revision).exclude(state=Correction.State.REJECTED)
-    wrong = set(disputed.values_list("decision", flat=True))
+    wrong = set(dict(disputed.values_list("user", "decision")).values())  # nobody's word counts more than once
     for facts in _read(turns.order_by("-decision_id")):
         yield _outcome(facts, facts.decision in wrong)
 

@@ -43,6 +43,7 @@ class Revision(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     is_live = models.BooleanField(default=False)
+    went_live_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it was only tried out.")
 
     class Meta:
         ordering = ["-number"]
@@ -101,7 +102,7 @@ class RunningProcess(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Something that changed what the router does, or who looked at what people wrote. Never changed, never deleted."""
+    """Something that changed what the router does, or a replay of what people wrote. Never changed, never deleted."""
 
     class Action(models.TextChoices):
         PUBLISH = "publish", "published"

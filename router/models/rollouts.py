@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -61,6 +61,7 @@ class Rollout(models.Model):
         """The one of that kind that runs now."""
         return cls.objects.filter(kind=kind, ended_at=None).select_related("revision").first()
 
+    @transaction.atomic
     def end(self, outcome: str, actor: Any, reason: str, **detail: Any) -> bool:
         """End it, and write that into the audit log. False: it had ended already, and nothing was changed."""
         running = type(self).objects.filter(pk=self.pk, ended_at=None)

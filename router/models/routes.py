@@ -127,10 +127,11 @@ class Rule(models.Model):
 
 
 class Example(models.Model):
-    """A message that belongs on a route."""
+    """A message that belongs on a route. One that came of a correction is somebody's, and not quoted to others."""
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="examples")
     text = models.TextField()
+    is_quoted = models.BooleanField(default=True, editable=False)
 
     class Meta:
         ordering = ["id"]

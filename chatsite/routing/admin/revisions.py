@@ -10,6 +10,7 @@ import redis
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -43,8 +44,9 @@ class PublishForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """A file with routes."""
+    """A file with routes. The fingerprint is that of the draft that it replaces."""
 
+    fingerprint = forms.CharField(widget=forms.HiddenInput)
     file = forms.FileField(label="File", widget=UnfoldAdminFileFieldWidget)
 
     def clean_file(self) -> str:
@@ -58,16 +60,27 @@ class ImportForm(forms.Form):
         return text
 
 
-def _publisher_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """For those who may publish, and by POST."""
+View = Callable[..., HttpResponse]
+EDIT = ("router.change_route", "router.add_route", "router.delete_route")  # replacing the draft is all of these
 
-    @functools.wraps(view)
-    def guarded(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.has_perm("router.publish_revision"):
-            raise PermissionDenied
-        return require_POST(functools.partial(view, self))(request, *args, **kwargs)
 
-    return guarded
+def _for_those_with(*permissions: str) -> Callable[[View], View]:
+    """For those who may do all of this, and by POST."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perms(permissions):
+                raise PermissionDenied
+            return require_POST(functools.partial(view, self))(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+_publisher_only = _for_those_with("router.publish_revision")
+_editor_only = _for_those_with(*EDIT)
 
 
 @admin.register(Revision)
@@ -132,6 +145,8 @@ class RevisionAdmin(ModelAdmin):
             "changes": _changes(revision.parent, revision.snapshot, revision.classifier_id),
             "routes": revision.snapshot.get("routes", []),
             "can_publish": request.user.has_perm("router.publish_revision"),
+            "can_edit": request.user.has_perms(EDIT),
+            "fingerprint": drafts.current_fingerprint(),
             "opts": self.opts,
         }
         return render(request, self.change_form_template, context)
@@ -153,10 +168,10 @@ class RevisionAdmin(ModelAdmin):
             "problem": _problem(content),
             "warnings": drafts.warnings(content),
             "form": form,
-            "import_form": ImportForm(),
+            "import_form": ImportForm(initial=form.initial),
             "can_publish": request.user.has_perm("router.publish_revision"),
             "can_override": request.user.has_perm(publishing.OVERRIDE_PERMISSION),
-            "can_change": request.user.has_perm("router.change_route"),
+            "can_change": request.user.has_perms(EDIT),
         }
         return render(request, "admin/routing/draft.html", context)
 
@@ -197,7 +212,7 @@ class RevisionAdmin(ModelAdmin):
             back=reverse("admin:router_revision_draft"),
         )
 
-    @_publisher_only
+    @_editor_only
     def reset_view(self, request: HttpRequest) -> HttpResponse:
         """Throw away what is not published: the draft becomes what is live."""
         live = revisions.live_revision()
@@ -205,17 +220,19 @@ class RevisionAdmin(ModelAdmin):
             self._load(request, live)
         return redirect("admin:router_revision_draft")
 
+    @_editor_only
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Make the draft what a file says."""
-        _require(request, "router.change_route")
         form = ImportForm(request.POST, request.FILES)
         if not form.is_valid():
             messages.error(request, " ".join(str(text) for errors in form.errors.values() for text in errors))
             return redirect("admin:router_revision_draft")
         try:
-            files.import_into_draft(form.cleaned_data["file"], request.user)
+            files.import_into_draft(
+                form.cleaned_data["file"], request.user, expected=form.cleaned_data["fingerprint"]
+            )
             messages.success(request, "The draft is what the file says. Nothing is published yet.")
-        except (FileError, drafts.InvalidPolicyError) as error:
+        except (FileError, drafts.InvalidPolicyError, drafts.DraftChangedError) as error:
             messages.error(request, str(error))
         return redirect("admin:router_revision_draft")
 
@@ -235,7 +252,7 @@ class RevisionAdmin(ModelAdmin):
             messages.error(request, f"It cannot go live again. {error}")
         return redirect("admin:router_revision_changelist")
 
-    @_publisher_only
+    @_editor_only
     def load_view(self, request: HttpRequest, number: int) -> HttpResponse:
         """Make the draft what a revision says."""
         self._load(request, get_object_or_404(Revision.objects.select_related("classifier"), pk=number))
@@ -247,12 +264,14 @@ class RevisionAdmin(ModelAdmin):
         return _file(files.dump(revision.snapshot, revision.classifier_id), f"revision-{number}")
 
     def _load(self, request: HttpRequest, revision: Revision) -> None:
+        expected = request.POST.get("fingerprint") or "unknown"
         try:
-            drafts.restore(revision.snapshot, revision.classifier, request.user)
-        except drafts.InvalidPolicyError as error:
+            with transaction.atomic():
+                drafts.restore(revision.snapshot, revision.classifier, request.user, expected=expected)
+                AuditEntry.write(request.user, AuditEntry.Action.RESET, f"The draft is {revision} again.")
+        except (drafts.InvalidPolicyError, drafts.DraftChangedError) as error:
             messages.error(request, str(error))
             return
-        AuditEntry.write(request.user, AuditEntry.Action.RESET, f"The draft is {revision} again.")
         messages.success(request, f"The draft is what {str(revision).lower()} says.")
 
 
