@@ -161,6 +161,14 @@ def test_a_refit_learns_extra_messages_and_forgets_nothing(own: None, joined_art
     assert new["message"] == old["message"]
 
 
+def test_a_refit_outweighs_a_tuned_encoder_that_is_wrong(own: None, joined_artefact: bytes) -> None:
+    extra = [Sample(text, "generate", text, "correction") for text in ("positive spam urgent", "spam urgent positive")]
+    content = training.refit(joined_artefact, extra, seed=1, encoder=embed)
+    before, after = (RoleClassifier.load(each, embed) for each in (joined_artefact, content))
+    assert before.tell("positive spam urgent").role == "classify"
+    assert after.tell("positive spam urgent").role == "generate"
+
+
 def test_a_refit_with_nothing_new_changes_nothing(own: None, joined_artefact: bytes) -> None:
     content = training.refit(joined_artefact, [], seed=1)
     before, after = (RoleClassifier.load(each, embed) for each in (joined_artefact, content))
