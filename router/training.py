@@ -31,7 +31,7 @@ FOLDS = 3
 KEPT = 6  # one group of so many is not shown to the encoder: the join is fitted and both are scored on it
 EXTRA_WEIGHT = 5.0  # of a message that a refit learns: one or two of a kind turn a doubtful case
 # What the encoder is tuned on, of each source and role; more costs time and tells it nothing new.
-TUNED_ON = {"joined": 800, "pattern": 250, "unasked": 150, "dolly": 500}
+TUNED_ON = {"joined": 900, "pattern": 250, "unasked": 150, "dolly": 500}
 
 Report = Callable[[str], None]
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -85,31 +85,44 @@ def fit(
     return save(ROLES, weights, bias, {**metadata, **figures}, tensors, join)
 
 
-def refit(base_artefact: bytes, extra: Sequence[Sample], seed: int, report: Report = lambda line: None) -> bytes:
-    """The artefact that `base_artefact` becomes when it learns `extra` samples too; takes about a minute.
+def refit(
+    base_artefact: bytes,
+    extra: Sequence[Sample],
+    seed: int,
+    report: Report = lambda line: None,
+    encoder: Encoder | None = None,
+) -> bytes:
+    """The artefact that `base_artefact` becomes when it learns `extra` samples too; takes a minute or two.
 
-    What is fitted is the change of the linear model. Of the project's own messages it is to keep what the base says
-    (learning without forgetting, Li & Hoiem 2016), so nothing else moves, and what the base learnt from messages that
-    are not at hand here stays. The tuned encoder and the join are the base's. The metadata has figures of the linear
-    model, of all samples and of each source: `before`, of the base, and `metrics`, of changes fitted without the fold
-    that they are scored on. The base has seen the project's own messages; of the extra ones both figures are held out.
-    Raises `ArtefactError`.
+    What is fitted is the change of the linear model; the tuned encoder and the join are the base's. Of the project's
+    own messages it is to keep what the base says (learning without forgetting, Li & Hoiem 2016), so nothing else moves,
+    and what the base learnt from messages that are not at hand here stays. With `encoder` the change is fitted to make
+    the extra samples right once both models are joined, without it for the linear model alone.
+
+    The metadata has figures of all samples and of each source: `before`, of the base, and `metrics`, of changes fitted
+    without the fold that they are scored on. The base has seen the project's own messages, for which the linear model
+    is scored; of the extra ones both figures are held out. Raises `ArtefactError`.
     """
-    base = RoleClassifier.load(base_artefact)
+    base = RoleClassifier.load(base_artefact, encoder)
     samples = [*own_samples(seed), *extra]
     report(f"Reading {len(samples)} messages, {len(extra)} of them extra.")
     data, folds, is_extra = Data.of(samples), _folds(samples), np.arange(len(samples)) >= len(samples) - len(extra)
     before = np.asarray(data.features @ base.weights.astype(float) + base.bias)
+    scale = 1.0  # of a change of the linear model in what decides
+    if extra and base.adapted and base.join:
+        before[is_extra] = base.join.logits(before[is_extra], tuned_logits(extra, base.adapted))
+        scale = base.join.linear
+    features = data.features * scale
     targets = np.where(is_extra[:, None], np.eye(len(ROLES))[data.roles], softmax(before, axis=1))
     weights = np.where(is_extra, [EXTRA_WEIGHT * sample.weight for sample in samples], 1.0)
     after = before.copy()
     for fold in range(FOLDS):
         report(f"Fitting fold {fold + 1} of {FOLDS}.")
         seen = folds != fold
-        change = linear.fit_change(data.features[seen], before[seen], targets[seen], weights[seen])
-        after[~seen] += change.logits(data.features[~seen])
+        change = linear.fit_change(features[seen], before[seen], targets[seen], weights[seen])
+        after[~seen] += change.logits(features[~seen])
     report("Fitting on everything.")
-    change = linear.fit_change(data.features, before, targets, weights)
+    change = linear.fit_change(features, before, targets, weights)
     metadata = {
         **base.metadata,
         "base_sha256": base.sha256,
@@ -119,8 +132,8 @@ def refit(base_artefact: bytes, extra: Sequence[Sample], seed: int, report: Repo
         "before": _metrics(before, data.roles, samples),
         "metrics": _metrics(after, data.roles, samples),
     }
-    tensors, join = base.tensors, base.join
-    return save(base.roles, base.weights + change.weights.T, base.bias + change.bias, metadata, tensors, join)
+    changed, bias = base.weights + change.weights.T, base.bias + change.bias / scale
+    return save(base.roles, changed, bias, metadata, base.tensors, base.join)
 
 
 def _joined(samples: Sequence[Sample], alone: Floats, tuned: Floats) -> tuple[Join, dict[str, Any]]:

@@ -22,7 +22,7 @@ MAX_TOKENS = 256  # what the model was made for; longer texts are cut, so caller
 _MAX_CHARACTERS = MAX_TOKENS * 40
 _BATCH_TOKENS = 4096  # padded size of one batch: keeps memory flat whatever the lengths
 # What a tuned copy reads: both ends of a message, where people say what they want, and how the answer before began.
-EDGE_TOKENS = 32
+EDGE_TOKENS = 40
 CONTEXT_TOKENS = 12
 _loading = threading.Lock()
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from workers.minilm import Linear, Map, transformer
 
-RANK = 16
+RANK = 32
 SCALE = 2.0  # of the changes beside the weights, as in the paper
 BATCH = 32
 EPOCHS = 2

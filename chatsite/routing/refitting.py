@@ -112,10 +112,15 @@ def _before_corrections(classifier: Classifier) -> Classifier:
 
 
 def _fit(base: Classifier, samples: Sequence[Sample], trial: Trial) -> bytes:
-    from router.training import refit  # scikit-learn: only in this worker
+    from router.training import refit  # scikit-learn and the encoder: only in this worker
+    from workers.encoder import encode
 
     steps = count(1)
-    fitted = refit(bytes(base.content), samples, SEED, lambda line: trial.advance(min(next(steps), STEPS), STEPS))
+
+    def report(line: str) -> None:
+        trial.advance(min(next(steps), STEPS), STEPS)
+
+    fitted = refit(bytes(base.content), samples, SEED, report, encode)
     marks = sorted({fingerprint(sample.text, sample.context) for sample in samples})
     return with_metadata(fitted, fitted_on=marks, base_sha256=base.sha256)  # the gate leaves these messages out
 

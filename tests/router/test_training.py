@@ -24,6 +24,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_data, "PATTERNS_ALONE", 20)
 
 
+@pytest.fixture
+def thin(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a tenth of the messages too."""
+    read = training_data._read_folder
+    monkeypatch.setattr(training_data, "_read_folder", lambda *arguments: read(*arguments)[::10])
+
+
 def write_rows(path: Path, *rows: dict[str, Any]) -> Path:
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return path
@@ -47,15 +54,6 @@ def test_both_models_and_their_join_are_scored_on_the_same_held_out_messages(joi
     assert {"linear", "tuned", "joined"} <= set(metadata)
     assert metadata["joined"]["accuracy"] >= max(metadata[name]["accuracy"] for name in ("linear", "tuned"))
     assert 0.9 < metadata["join"]["certain"] <= 1
-
-
-def test_a_refit_keeps_the_tuned_encoder_and_the_join(few: None, joined_artefact: bytes) -> None:
-    before, after = (
-        RoleClassifier.load(content, embed)
-        for content in (joined_artefact, training.refit(joined_artefact, [], seed=1))
-    )
-    assert after.join == before.join
-    assert after.tell("gist label poem") == before.tell("gist label poem")
 
 
 def test_the_artefact_says_where_it_comes_from(artefact: bytes) -> None:
@@ -118,7 +116,7 @@ def test_a_role_that_is_frequent_in_a_source_weighs_no_more(few: None) -> None:
     assert weights[:30].sum() == pytest.approx(weights[30])
 
 
-def test_the_command_fits_from_a_bare_clone(few: None, tmp_path: Path) -> None:
+def test_the_command_fits_from_a_bare_clone(thin: None, tmp_path: Path) -> None:
     output, said = tmp_path / "classifier.safetensors", StringIO()
     call_command("fit_router", linear=True, output=output, stdout=said)
     assert "Wrote" in said.getvalue()
@@ -143,28 +141,40 @@ def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, conten
     assert not (tmp_path / "out").exists()
 
 
-def test_a_refit_learns_extra_messages_and_forgets_nothing(few: None, artefact: bytes) -> None:
-    extra = [Sample(text, "classify", text, "correction") for text in ("whose desk is this", "whose desk takes this")]
-    before, after = (RoleClassifier.load(content) for content in (artefact, training.refit(artefact, extra, seed=1)))
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's own messages are few."""
+    monkeypatch.setattr(training, "own_samples", lambda seed: small_samples())
+
+
+def test_a_refit_learns_extra_messages_and_forgets_nothing(own: None, joined_artefact: bytes) -> None:
+    extra = [Sample(f"whose desk {number}", "classify", f"desk {number}", "correction") for number in range(12)]
+    content = training.refit(joined_artefact, extra, seed=1)
+    before, after = (RoleClassifier.load(each) for each in (joined_artefact, content))
     assert (
         after.tell("whose desk").probabilities["classify"] > 0.7 > before.tell("whose desk").probabilities["classify"]
     )
-    for sample in small_samples():
-        assert after.tell(sample.text).probabilities[sample.role] > 0.5
+    assert all(after.tell(sample.text).role == sample.role for sample in small_samples())
+    figures = read_metadata(content)
+    old, new = (figures[name]["accuracy_by_source"] for name in ("before", "metrics"))
+    assert new["correction"] > old["correction"]
+    assert new["message"] == old["message"]
 
 
-def test_a_refit_has_held_out_figures_before_and_after(few: None, artefact: bytes) -> None:
-    extra = [Sample(f"whose desk {number}", "classify", f"desk {number}", "correction") for number in range(12)]
-    metadata = read_metadata(training.refit(artefact, extra, seed=1))
-    before, after = (metadata[name]["accuracy_by_source"] for name in ("before", "metrics"))
-    assert after["correction"] > before["correction"]
-    assert after["message"] == pytest.approx(before["message"], abs=0.02)
+def test_a_refit_outweighs_a_tuned_encoder_that_is_wrong(own: None, joined_artefact: bytes) -> None:
+    extra = [Sample(text, "generate", text, "correction") for text in ("positive spam urgent", "spam urgent positive")]
+    content = training.refit(joined_artefact, extra, seed=1, encoder=embed)
+    before, after = (RoleClassifier.load(each, embed) for each in (joined_artefact, content))
+    assert before.tell("positive spam urgent").role == "classify"
+    assert after.tell("positive spam urgent").role == "generate"
 
 
-def test_a_refit_with_nothing_new_changes_nothing(few: None, artefact: bytes) -> None:
-    metadata = read_metadata(training.refit(artefact, [], seed=1))
-    assert metadata["metrics"] == metadata["before"]
-    assert metadata["roles"] == list(ROLES)
+def test_a_refit_with_nothing_new_changes_nothing(own: None, joined_artefact: bytes) -> None:
+    content = training.refit(joined_artefact, [], seed=1)
+    before, after = (RoleClassifier.load(each, embed) for each in (joined_artefact, content))
+    assert after.metadata["metrics"] == after.metadata["before"]
+    assert after.join == before.join
+    assert after.tell("gist label poem") == before.tell("gist label poem")
 
 
 def test_a_heavier_sample_counts_for_more() -> None:
