@@ -78,8 +78,8 @@ def prepare(user: Any) -> None:
 
 @contextmanager
 def background_worker() -> Iterator[None]:
-    """As the Procfile starts it: one thread, and only the processor time that nobody else wants."""
-    celery = ["-m", "celery", "-A", "chatsite", "worker", "-Q", BACKGROUND, "--pool", "threads", "--concurrency", "1"]
+    """As the Procfile starts it: only the processor time that nobody else wants."""
+    celery = ["-m", "celery", "-A", "chatsite", "worker", "-Q", BACKGROUND, "--pool", "threads", "--concurrency", "4"]
     process = processes.Process(
         "-c", AT_LOWEST_PRIORITY, *celery, "--without-gossip", "--without-mingle", OMP_NUM_THREADS="1"
     )

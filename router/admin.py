@@ -18,7 +18,7 @@ from unfold.decorators import display
 
 from router import drafts
 from router.advice import advice
-from router.forms import ModelsInOrder, RouteForm
+from router.forms import ExamplesOnce, ModelsInOrder, RouteForm
 from router.models import Example, Route, RouteModel, Rule
 from workers.forms import GroupBoxes
 from workers.models import Role
@@ -56,6 +56,7 @@ class RuleInline(RoutePart):
 
 class ExampleInline(RoutePart):
     model = Example
+    formset = ExamplesOnce
     fields = ("text",)
     per_page = 50
     verbose_name_plural = "Example messages"
@@ -133,6 +134,7 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Route, form: RouteForm, change: bool) -> None:
+        drafts.lock()
         if change and not Route.objects.filter(pk=obj.pk, version=form.version).update(version=form.version + 1):
             raise ValidationError("Somebody else saved this route at the same moment. Nothing was overwritten.")
         obj.version = form.version + 1
@@ -172,6 +174,7 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
         for route in routes:
             if route.is_default:
                 raise ValidationError(f"{route} is the default route. Make another route the default first.")
+        drafts.lock()
         delete()
         self._say_what_is_next(request)
 

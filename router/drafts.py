@@ -66,8 +66,10 @@ def set_classifier(chosen: Classifier) -> None:
 
 
 def fingerprint(content: Snapshot, classifier_sha: str) -> str:
-    """What tells two drafts apart."""
-    text = json.dumps([content, classifier_sha], sort_keys=True, ensure_ascii=False)
+    """What tells two drafts apart. Snapshots from before there were groups count as being for everybody."""
+    routes = [{"groups": [], **route} for route in content["routes"]]
+    facts = [routes, content.get("model_groups", {}), classifier_sha]
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

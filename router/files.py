@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tomli_w
@@ -16,6 +17,8 @@ from router.models import AuditEntry, Classifier, Route, Rule
 from workers.models import Model
 
 FORMAT = 1
+MAX_NUMBER = 2**63 - 1
+MAX_RULE = Rule._meta.get_field("value").max_length or 0
 _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "title", "description", "role", "prompt_template"), str),
     "threshold": (int, float),
@@ -38,14 +41,23 @@ def dump(content: Snapshot, classifier: str = "") -> str:
         {
             **{field: route[field] for field in PLAIN_FIELDS if route[field] != _OPTIONAL.get(field)},
             "models": [models[pk] for pk in route["models"] if pk in models],
-            "groups": [groups[pk] for pk in route.get("groups", []) if pk in groups],
+            # One that is gone keeps its place: without it, the route would be for everybody.
+            "groups": [groups.get(pk, f"group {pk}, which is gone") for pk in route.get("groups", [])],
             "rules": route["rules"],
             "examples": route["examples"],
+            **({"unquoted": route["unquoted"]} if route.get("unquoted") else {}),
         }
         for route in content["routes"]
     ]
     head = {"format": FORMAT} | ({"classifier": classifier} if classifier else {})
-    return tomli_w.dumps({**head, "routes": routes}, multiline_strings=True)
+    return tomli_w.dumps(_without_nulls({**head, "routes": routes}), multiline_strings=True)
+
+
+def _without_nulls(value: Any) -> Any:
+    """TOML has no null; an option that is null is an option that is not there."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def parse(text: str) -> tuple[dict[str, Any], str]:
@@ -57,49 +69,80 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
     routes = data.get("routes")
     if not isinstance(routes, list) or not routes:
         raise FileError("The file has no [[routes]].")
+    sha = str(data.get("classifier", ""))
+    _check_parts(sha, "The classifier")
     models = {name: pk for pk, name in Model.objects.values_list("pk", "name")}
     groups = {name: pk for pk, name in Group.objects.values_list("pk", "name")}
     parsed = [_route(route, number, models, groups) for number, route in enumerate(routes, start=1)]
     names = [route["name"] for route in parsed]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise FileError(f"The route “{twice}” is there twice.")
+    if len(defaults := [route["name"] for route in parsed if route["is_default"]]) > 1:
+        raise FileError(f"There is one default route, but these are marked as it: {', '.join(defaults)}.")
     limited = Model.objects.filter(groups__isnull=False).prefetch_related("groups").distinct()
     used = {pk for route in parsed for pk in route["models"]}
     model_groups = {
         str(model.pk): sorted(group.pk for group in model.groups.all()) for model in limited if model.pk in used
     }
-    return {"routes": parsed, "model_groups": model_groups}, str(data.get("classifier", ""))
+    return {"routes": parsed, "model_groups": model_groups}, sha
 
 
-def import_into_draft(text: str, actor: Any) -> None:
+def import_into_draft(text: str, actor: Any, *, expected: str = "") -> None:
     """Make the draft what a file says, and write that into the audit log.
 
-    Raises `FileError` or `InvalidPolicyError`.
+    `expected` is the fingerprint that the draft must still have. Raises `FileError`, `InvalidPolicyError` or
+    `DraftChangedError`.
     """
     content, sha = parse(text)
     classifier = Classifier.objects.filter(pk=sha).first() if sha else drafts.classifier()
     if classifier is None:
         raise FileError(
             f"The classifier {sha[:12]} that the file names is not in this installation. Take the line out of the "
-            "file to keep the draft's, or bring it in with `manage.py fit_router`."
+            "file to keep the draft's, or bring it in with `manage.py routes import-classifier`."
         )
-    drafts.restore(content, classifier, actor)
+    drafts.restore(content, classifier, actor, expected=expected)
     AuditEntry.write(actor, AuditEntry.Action.IMPORT, f"{len(content['routes'])} routes came from a file.")
 
 
 def _toml(text: str) -> dict[str, Any]:
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         raise FileError(f"The file is not TOML that can be read: {error}.") from error
     if data.get("format") != FORMAT:
         raise FileError(f"The file does not say “format = {FORMAT}”, so it was not exported by this version.")
     return data
 
 
+def _check_parts(value: Any, where: str) -> None:
+    """Raises `FileError` if there is something in a value, at any depth, that JSON or a database cannot keep."""
+    for part in _parts(value):
+        if isinstance(part, str):
+            if "\0" in part:
+                raise FileError(f"{where}: there is a NUL character (\\u0000) in a text. Take it out.")
+        elif not isinstance(part, (int, float)):
+            raise FileError(f"{where}: “{part}” is a date or a time. Put it in quotation marks.")
+        elif not (abs(part) <= MAX_NUMBER and math.isfinite(part)):
+            raise FileError(f"{where}: there is a number that cannot be kept: nan, inf, or one that is too large.")
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """All that is in tables and lists: keys, texts, numbers."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            left += [*part, *part.values()]
+        elif isinstance(part, list):
+            left += part
+        else:
+            yield part
+
+
 def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str, int]) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise FileError(f"Route {number} is no table.")
+    _check_parts(row, f"Route {number}")
     name = row.get("name") or f"number {number}"
     plain = {field: row.get(field, _OPTIONAL.get(field)) for field in PLAIN_FIELDS}
     for field, value in plain.items():
@@ -109,9 +152,13 @@ def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str
         **plain,
         "groups": sorted(_numbers(row, "groups", groups, name)),
         "models": _numbers(row, "models", models, name),
-        "rules": [_rule(rule, name) for rule in _list(row, "rules", name)],
+        "rules": _rules(row, name),
         "examples": _texts(row, "examples", name),
     }
+    if unquoted := _texts(row, "unquoted", name):
+        if not set(unquoted) <= set(_texts(row, "examples", name)):
+            raise FileError(f"The route {name}: “unquoted” has a text that is not among its examples.")
+        route["unquoted"] = unquoted
     _validate(route)
     return route
 
@@ -124,6 +171,16 @@ def _validate(route: Mapping[str, Any]) -> None:
     except ValidationError as error:
         field, texts = next(iter(error.message_dict.items()))
         raise FileError(f"The route {route['name']}: “{field}”: {' '.join(texts)}") from error
+
+
+def _rules(row: Mapping[str, Any], route: str) -> list[dict[str, Any]]:
+    rules = [_rule(rule, route) for rule in _list(row, "rules", route)]
+    known: set[tuple[str, str]] = set()
+    for rule in rules:
+        if (rule["kind"], rule["value"]) in known:
+            raise FileError(f"The route {route}: the rule {rule['kind']} “{rule['value']}” is there twice.")
+        known.add((rule["kind"], rule["value"]))
+    return rules
 
 
 def _numbers(row: Mapping[str, Any], field: str, known: Mapping[str, int], route: str) -> list[int]:
@@ -142,6 +199,8 @@ def _rule(rule: Any, route: str) -> dict[str, Any]:
     value, position = rule.get("value"), rule.get("position", 0)
     if not isinstance(value, str) or not isinstance(position, int) or not 0 <= position <= 32767:
         raise FileError(f"The route {route}: a rule's value is a text, and its position a number from 0 to 32767.")
+    if len(value) > MAX_RULE:
+        raise FileError(f"The route {route}: a rule's value has {len(value)} characters; {MAX_RULE} are allowed.")
     return {"kind": rule["kind"], "value": value, "position": position}
 
 

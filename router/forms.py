@@ -119,6 +119,11 @@ class RouteForm(forms.ModelForm):
             field.initial, field.disabled = True, True
             field.help_text = "This is the default route. To change that, make another route the default."
 
+    def clean_prompt_template(self) -> str:
+        """With the line ends that files have, so that a file changes nothing."""
+        text: str = self.cleaned_data["prompt_template"]
+        return text.replace("\r\n", "\n")
+
     def clean_new_examples(self) -> list[str]:
         """The lines that are not examples of this route yet."""
         lines = dict.fromkeys(filter(None, map(str.strip, self.cleaned_data["new_examples"].splitlines())))
@@ -163,3 +168,16 @@ class ModelsInOrder(PaginationInlineFormSet):
             model = form.cleaned_data.get("model")
             if self.instance._state.adding and model and self.instance.role not in model.roles:
                 form.add_error("model", f"{model} cannot {self.instance.role}.")
+
+
+class ExamplesOnce(PaginationInlineFormSet):
+    """The examples of a route: each once, also among those that are sent together."""
+
+    def clean(self) -> None:
+        super().clean()
+        seen = set()
+        for form in self.forms:
+            text = form.cleaned_data.get("text") if form.is_valid() and not self._should_delete_form(form) else None
+            if text and text in seen:
+                form.add_error("text", "This example is there twice. Take one of them out.")
+            seen.add(text)

@@ -60,15 +60,18 @@ def fit(data: Data) -> Linear:
     return Linear(model.coef_, model.intercept_)
 
 
-def fit_change(features: csr_matrix, offsets: Floats, targets: Floats, weights: Floats) -> Linear:
-    """The linear model that brings `offsets`, logits, near the probabilities `targets`; a penalty keeps it small."""
+def fit_change(features: csr_matrix, offsets: Floats, targets: Floats, weights: Floats, effects: Floats) -> Linear:
+    """The linear model that brings `offsets`, logits, near the probabilities `targets`; a penalty keeps it small.
+
+    `effects` is how much of what it says counts for each row.
+    """
     shape = (len(ROLES), DIMENSIONS + 1)
 
     def cost(flat: Floats) -> tuple[float, Floats]:
         table = flat.reshape(shape)
-        logits = offsets + Linear(table[:, :-1], table[:, -1]).logits(features)
+        logits = offsets + effects[:, None] * Linear(table[:, :-1], table[:, -1]).logits(features)
         surprise = -(weights * (log_softmax(logits, axis=1) * targets).sum(axis=1)).sum()
-        error = (softmax(logits, axis=1) - targets) * weights[:, None]
+        error = (softmax(logits, axis=1) - targets) * (weights * effects)[:, None]
         gradient = np.column_stack([(features.T @ error).T, error.sum(axis=0)]) + table / REGULARISATION
         return float(surprise + (table**2).sum() / (2 * REGULARISATION)), gradient.ravel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def roll_back(author: Any, to: Revision) -> Revision:
     revision = _add(to.snapshot, to.classifier, author, f"Back to {str(to).lower()}")
     go_live(revision, author)
     if follows:
-        drafts.restore(to.snapshot, to.classifier, author)
+        with contextlib.suppress(InvalidPolicyError):  # a group is gone: going back is urgent, the draft is not
+            drafts.restore(to.snapshot, to.classifier, author)
     AuditEntry.write(author, Action.ROLL_BACK, f"{revision} is live: {revision.note}", revision=revision.number)
     return revision
 

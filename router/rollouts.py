@@ -12,7 +12,7 @@ from router.models import AuditEntry, Revision, Rollout
 Action = AuditEntry.Action
 
 # Of the conversations: more than an experiment is a publication, and has to pass the gate.
-UNPROVEN_SHARE = 25
+UNPROVEN_SHARE = 50
 
 
 class RolloutError(Exception):
@@ -78,7 +78,7 @@ def promote(rollout: Rollout, author: Any, evaluation: dict[str, Any]) -> None:
         raise RolloutError("It has ended in the meantime.")
     revision = running.revision
     drafts.check(revision.snapshot)
-    revision.evaluation = evaluation
-    revision.save(update_fields=["evaluation"])
+    revision.evaluation, revision.parent = evaluation, revisions.live_revision()
+    revision.save(update_fields=["evaluation", "parent"])
     revisions.go_live(revision, author)
     AuditEntry.write(author, Action.PUBLISH, f"{revision} is live: it was a {running.kind}.", revision=revision.number)

@@ -108,21 +108,22 @@ def refit(
     report(f"Reading {len(samples)} messages, {len(extra)} of them extra.")
     data, folds, is_extra = Data.of(samples), _folds(samples), np.arange(len(samples)) >= len(samples) - len(extra)
     before = np.asarray(data.features @ base.weights.astype(float) + base.bias)
-    scale = 1.0  # of a change of the linear model in what decides
+    effects = np.ones(len(samples))  # of a change of the linear model on what decides
     if extra and base.adapted and base.join:
-        before[is_extra] = base.join.logits(before[is_extra], tuned_logits(extra, base.adapted))
-        scale = base.join.linear
-    features = data.features * scale
+        asked = is_extra & (softmax(before, axis=1).max(axis=1) < base.join.certain)
+        told = tuned_logits([sample for sample, is_asked in zip(samples, asked, strict=True) if is_asked], base.adapted)
+        before[asked] = base.join.logits(before[asked], told.reshape(-1, len(base.roles)))
+        effects[asked] = base.join.linear
     targets = np.where(is_extra[:, None], np.eye(len(ROLES))[data.roles], softmax(before, axis=1))
     weights = np.where(is_extra, [EXTRA_WEIGHT * sample.weight for sample in samples], 1.0)
     after = before.copy()
     for fold in range(FOLDS):
         report(f"Fitting fold {fold + 1} of {FOLDS}.")
         seen = folds != fold
-        change = linear.fit_change(features[seen], before[seen], targets[seen], weights[seen])
-        after[~seen] += change.logits(features[~seen])
+        change = linear.fit_change(data.features[seen], before[seen], targets[seen], weights[seen], effects[seen])
+        after[~seen] += effects[~seen, None] * change.logits(data.features[~seen])
     report("Fitting on everything.")
-    change = linear.fit_change(features, before, targets, weights)
+    change = linear.fit_change(data.features, before, targets, weights, effects)
     metadata = {
         **base.metadata,
         "base_sha256": base.sha256,
@@ -132,8 +133,8 @@ def refit(
         "before": _metrics(before, data.roles, samples),
         "metrics": _metrics(after, data.roles, samples),
     }
-    changed, bias = base.weights + change.weights.T, base.bias + change.bias / scale
-    return save(base.roles, changed, bias, metadata, base.tensors, base.join)
+    changed = base.weights + change.weights.T
+    return save(base.roles, changed, base.bias + change.bias, metadata, base.tensors, base.join)
 
 
 def _joined(samples: Sequence[Sample], alone: Floats, tuned: Floats) -> tuple[Join, dict[str, Any]]:

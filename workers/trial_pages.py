@@ -18,6 +18,7 @@ from workers.models import Model, Provider
 from workers.trials import Trial
 
 BUSY_AFTER_SECONDS = 10
+SILENT_AFTER_SECONDS = 120  # a model that has to be loaded first says nothing for a minute
 NO_REDIS = "Redis cannot be reached, and everything that workers do goes through it. Start it, and try again."
 
 
@@ -48,13 +49,24 @@ def render_trial(
 
 def _hint(trial: Trial | None) -> str:
     """Why nothing happens, as far as that can be known."""
-    if trial is None or trial.state != "waiting":
+    if trial is None or not trial.is_open:
         return ""
+    if trial.state == "running":
+        return _silence(trial.silent_seconds)
     if not trials.is_served(trial.queue):
         return f"No worker serves the queue “{trial.queue}” at the moment. Start one, and this goes on by itself."
     if trial.seconds > BUSY_AFTER_SECONDS:
         return f"Every worker of the queue “{trial.queue}” is busy. This goes on as soon as one is free."
     return ""
+
+
+def _silence(seconds: float) -> str:
+    if seconds <= SILENT_AFTER_SECONDS:
+        return ""
+    return (
+        f"Nothing has been heard of it for {seconds // 60:.0f} minutes: the worker that had it may have been stopped. "
+        "What it was to do may be done all the same; look, and start it again if not."
+    )
 
 
 class TestableAdmin(ModelAdmin):

@@ -1,4 +1,4 @@
-"""Trials: what an admin tries out, done by a worker for real, and kept for ten minutes.
+"""Trials: what an admin tries out, done by a worker for real, and kept for ten minutes after that.
 
 The web tier starts one and looks at it until it is finished; it never waits and never calls a model itself.
 """
@@ -26,6 +26,7 @@ from workers.models import Model, Provider, Role
 logger = logging.getLogger(__name__)
 
 KEEP_SECONDS = 600
+KEEP_OPEN_SECONDS = 24 * 3600  # it may wait behind others, or take long
 PROGRESS_SECONDS = 0.5
 _SAMPLES = {
     Role.GENERATE: ("Say hello in one short sentence.", {}),
@@ -68,7 +69,8 @@ class Trial:
 
     def save(self) -> None:
         self.saved_at = time.time()
-        client().set(_key(self.ticket), orjson.dumps(asdict(self)), ex=KEEP_SECONDS)
+        keep = KEEP_OPEN_SECONDS if self.is_open else KEEP_SECONDS
+        client().set(_key(self.ticket), orjson.dumps(asdict(self)), ex=keep)
 
     def begin(self) -> None:
         """Say that a worker has taken it."""
@@ -104,6 +106,11 @@ class Trial:
     def seconds(self) -> float:
         """For how long it has been going on."""
         return time.time() - self.asked_at
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long nothing has been heard of it."""
+        return time.time() - self.saved_at
 
 
 def is_served(queue: str) -> bool:

@@ -88,7 +88,10 @@ class GroupAdmin(PlainGroupAdmin, ModelAdmin):
         deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
         chosen = [group.pk for group in objs]
         limited = [*Route.objects.filter(groups__in=chosen), *Model.objects.filter(groups__in=chosen)]
-        kept = [f"{each} is for this group. Give it another one, or everybody may use it." for each in dict.fromkeys(limited)]
+        kept = [
+            f"{each} is for this group. Give it another one, or everybody may use it."
+            for each in dict.fromkeys(limited)
+        ]
         return deleted, counts, missing, [*protected, *kept]
 
 

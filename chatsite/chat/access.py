@@ -61,9 +61,15 @@ def route_titles(user: Any, conversation_id: Any = None) -> dict[str, str]:
 
     They are those of the live revision, or of the canary if the conversation belongs to it.
     """
+    return routes_for(user, conversation_id)[0]
+
+
+def routes_for(user: Any, conversation_id: Any = None) -> tuple[dict[str, str], frozenset[str]]:
+    """As `route_titles`, and the names of the routes that the person must not hear of."""
     content = _snapshot_for(conversation_id)
-    routes = permitted(routes_of(content), model_groups_of(content), groups_of(user))
-    return {route.name: route.title for route in routes}
+    routes = routes_of(content)
+    titles = {route.name: route.title for route in permitted(routes, model_groups_of(content), groups_of(user))}
+    return titles, frozenset(route.name for route in routes) - titles.keys()
 
 
 def _snapshot_for(conversation_id: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,11 +48,14 @@ class Why:
     facts: list[tuple[str, str]] = field(default_factory=list)
 
 
-def explain(turn: Turn, decision: Decision, titles: Titles) -> Why:
-    """Everything that can be said of a decision; evidence that is not there is left out."""
+def explain(turn: Turn, decision: Decision, titles: Titles, hidden: Collection[str] = ()) -> Why:
+    """Everything that can be said of a decision; evidence that is not there is left out, and so are `hidden` routes."""
     evidence = decision.evidence
-    ranked = sorted(decision.scores.items(), key=lambda score: -score[1])
-    runner_up = evidence.get("runner_up") or ""
+    hidden = set(hidden) - {decision.route}
+    ranked = sorted(
+        ((name, score) for name, score in decision.scores.items() if name not in hidden), key=lambda score: -score[1]
+    )
+    runner_up = "" if evidence.get("runner_up") in hidden else evidence.get("runner_up") or ""
     return Why(
         strategy=_strategy(decision, titles, ranked),
         scores=[
@@ -61,7 +64,7 @@ def explain(turn: Turn, decision: Decision, titles: Titles) -> Why:
         ],
         threshold=None if decision.threshold is None else _percent(decision.threshold),
         runner_up=titles.get(runner_up, runner_up),
-        margin=None if evidence.get("margin") is None else _percent(evidence["margin"]),
+        margin=None if evidence.get("margin") is None or not runner_up else _percent(evidence["margin"]),
         neighbours=[
             Neighbour(
                 example.get("text", ""),
@@ -69,6 +72,7 @@ def explain(turn: Turn, decision: Decision, titles: Titles) -> Why:
                 _percent(example.get("similarity") or 0),
             )
             for example in evidence.get("examples") or []
+            if example.get("route") not in hidden
         ],
         words=[word if isinstance(word, str) else word.get("text", "") for word in evidence.get("words") or []],
         facts=_facts(turn, decision),

@@ -45,10 +45,11 @@ class Reader:
 
     is_staff: bool
     routes: Titles
+    hidden: frozenset[str] = frozenset()  # routes that were taken away from them: not even old answers name them
 
     @classmethod
     def of(cls, conversation: Conversation) -> Reader:
-        return cls(conversation.user.is_staff, access.route_titles(conversation.user, conversation.pk))
+        return cls(conversation.user.is_staff, *access.routes_for(conversation.user, conversation.pk))
 
     def other_routes(self, decision: Decision) -> Titles:
         return {name: title for name, title in self.routes.items() if name != decision.route}
@@ -172,7 +173,7 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> En
         route=route_titles.get(decision.route, decision.route) if decision else "",
         route_role=decision.role if decision else "",
         model=_model_name(completion),
-        why=explain(turn, decision, route_titles) if decision else None,
+        why=explain(turn, decision, route_titles, reader.hidden) if decision else None,
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),

@@ -72,6 +72,7 @@ def _refit(trial: Trial) -> dict[str, Any]:
     actor = get_user_model()._default_manager.get(pk=trial.asked_by)
     people = len({correction.user_id for correction in accepted})
     with transaction.atomic():
+        drafts.lock()
         if drafts.classifier() != current:
             raise revisions.DraftChangedError
         classifier = revisions.store_classifier(fitted)

@@ -73,6 +73,7 @@ class Rollout(models.Model):
         return True
 
     def takes(self, conversation: Any) -> bool:
-        """Whether a conversation (any identifier) belongs to the share. The same one always gets the same answer."""
-        digest = hashlib.sha256(f"{self.pk}:{conversation}".encode()).digest()
+        """Whether a conversation (any identifier) belongs to the share. The same one always does, also when the
+        share grows."""
+        digest = hashlib.sha256(f"{self.revision_id}:{conversation}".encode()).digest()
         return int.from_bytes(digest[:4], "big") % 100 < self.share

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import MD5
 
 from workers.models import Model, Role
 
@@ -135,13 +136,20 @@ class Example(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(name="an_example_once_per_route", fields=["route", "text"])]
+        constraints = [
+            models.UniqueConstraint(
+                F("route"),
+                MD5("text"),  # texts are longer than what PostgreSQL takes into an index
+                name="an_example_once_per_route",
+                violation_error_message="This route has this example already.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]
 
     def clean(self) -> None:
-        self.text = self.text.strip()
+        self.text = self.text.strip().replace("\r\n", "\n")
         other = Example.objects.filter(text=self.text).exclude(pk=self.pk).exclude(route_id=self.route_id).first()
         if other:
             raise ValidationError({"text": f"The route {other.route} has this example already; it cannot teach both."})

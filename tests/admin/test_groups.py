@@ -36,3 +36,13 @@ def test_a_model_is_for_the_groups_that_are_chosen(ada: AdminClient, defaults: N
     ada.submit(f"/admin/workers/model/{model.pk}/change/", groups=[lawyers.pk])
     assert list(model.groups.all()) == [lawyers]
     assert "who may use MiniLM zero-shot" in ada.get(DRAFT).content.decode()
+
+
+def test_a_group_that_a_route_or_a_model_is_for_stays(ada: AdminClient, defaults: None, lawyers: Group) -> None:
+    Route.objects.get(name="classify").groups.set([lawyers])
+    page = ada.post(f"/admin/auth/group/{lawyers.pk}/delete/", {"post": "yes"}).content.decode()
+    assert "Classification is for this group" in page
+    assert Group.objects.filter(pk=lawyers.pk).exists()
+    Route.objects.get(name="classify").groups.clear()
+    ada.post(f"/admin/auth/group/{lawyers.pk}/delete/", {"post": "yes"})
+    assert not Group.objects.filter(pk=lawyers.pk).exists()

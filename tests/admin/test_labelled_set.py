@@ -71,9 +71,9 @@ def test_a_message_is_added_changed_and_deleted_and_each_is_written_down(ada: Ad
     ada.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
     assert labelled() == {}
     assert audit() == [
-        ("ada", "Deleted 1 labelled message: shorter, please."),
-        ("ada", "Changed 1 labelled message: shorter, please."),
-        ("ada", "Added 1 labelled message: shorter, please."),
+        ("ada", f"Deleted 1 labelled message: number {row.pk}."),  # never the text, which nothing could take back
+        ("ada", f"Changed 1 labelled message: number {row.pk}."),
+        ("ada", f"Added 1 labelled message: number {row.pk}."),
     ]
 
 
@@ -204,17 +204,19 @@ def test_a_set_does_not_grow_without_end(ada: AdminClient, routes: None) -> None
     assert LabelledMessage.objects.count() == MAX_MESSAGES
 
 
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 def test_what_is_downloaded_can_be_uploaded_again(ada: AdminClient, routes: None) -> None:
     labelled_set.add(
         [Case("zwei\nZeilen “ü” \u2028", "generate"), Case("tl;dr", "summarise", "An answer")], None, "upload"
     )
     response = ada.get(DOWNLOAD)
     assert 'filename="labelled-messages.jsonl"' in response["Content-Disposition"]
-    rows = [json.loads(line) for line in response.content.decode().strip().split("\n")]
+    content = b"".join(response)
+    rows = [json.loads(line) for line in content.decode().strip().split("\n")]
     assert rows[1] == {"text": "tl;dr", "route": "summarise", "context": "An answer"}
     before = list(LabelledMessage.objects.values_list("text", "context", "route", "fingerprint"))
     LabelledMessage.objects.all().delete()
-    assert "Added 2 messages." in said(upload(ada, response.content, "set.jsonl"))
+    assert "Added 2 messages." in said(upload(ada, content, "set.jsonl"))
     assert list(LabelledMessage.objects.values_list("text", "context", "route", "fingerprint")) == before
 
 

@@ -37,6 +37,11 @@ def publish(ada: AdminClient, **data: str) -> Any:
     return ada.post(PUBLISH, form, follow=True)
 
 
+def reset(ada: AdminClient) -> Any:
+    """Throw the changes away that the draft's page shows now."""
+    return ada.post(f"{DRAFT}reset/", {"fingerprint": fingerprint_on(ada.get(DRAFT))}, follow=True)
+
+
 def outcome(ada: AdminClient, page: Any) -> str:
     """The page of a check once it is finished."""
     address = page.redirect_chain[-1][0]
@@ -145,7 +150,13 @@ def test_only_those_who_may_publish_can(alice_with: Callable[..., AdminClient], 
     alice = alice_with("router.view_route", "router.change_route", "router.view_revision")
     alice.submit(change("summarise"), title="Digest")
     assert "Check and publish" not in alice.get(DRAFT).content.decode()
-    for page in (PUBLISH, f"{DRAFT}reset/", "/admin/router/revision/1/roll-back/", "/admin/router/revision/1/load/"):
+    for page in (
+        PUBLISH,
+        f"{DRAFT}import/",
+        f"{DRAFT}reset/",
+        "/admin/router/revision/1/roll-back/",
+        "/admin/router/revision/1/load/",
+    ):
         assert alice.post(page).status_code == 403, page
     assert live().number == 1
 
@@ -190,10 +201,29 @@ def test_changes_can_be_thrown_away(ada: AdminClient, defaults: None) -> None:
     ada.submit(change("summarise"), title="Digest")
     Route.objects.get(name="classify").delete()
     assert "artefact" in ada.get(DRAFT).content.decode()
-    ada.post(f"{DRAFT}reset/")
+    reset(ada)
     assert snapshot() == before
     assert Draft.current().classifier == classifier
     assert revisions.draft_is_published()
+
+
+def test_what_never_was_live_is_not_rolled_back_to(ada: AdminClient, admin: Any, defaults: None) -> None:
+    ada.submit(change("summarise"), title="Digest")
+    tried = revisions.make_revision(admin, "only tried out")
+    assert "Roll back to this" not in ada.get(f"/admin/router/revision/{tried.number}/change/").content.decode()
+    page = ada.post(f"/admin/router/revision/{tried.number}/roll-back/", follow=True)
+    assert "never was live" in said(page)
+    assert live().number == 1
+
+
+def test_nobody_replaces_a_draft_that_somebody_else_has_changed(ada: AdminClient, defaults: None) -> None:
+    seen = fingerprint_on(ada.get(DRAFT))
+    file = ada.get(f"{DRAFT}export/").content
+    ada.submit(change("summarise"), title="Digest")
+    for page in (f"{DRAFT}reset/", "/admin/router/revision/1/load/"):
+        assert "Somebody changed the draft" in said(ada.post(page, {"fingerprint": seen}, follow=True)), page
+    assert "Somebody changed the draft" in upload(ada, file, seen)
+    assert Route.objects.get(name="summarise").title == "Digest"
 
 
 def test_a_revision_shows_what_it_changed(ada: AdminClient, defaults: None) -> None:
@@ -215,9 +245,10 @@ def test_revisions_can_be_looked_at_and_nothing_else(ada: AdminClient, defaults:
 # --- Files --------------------------------------------------------------------------------------------------------
 
 
-def upload(ada: AdminClient, content: bytes) -> str:
+def upload(ada: AdminClient, content: bytes, fingerprint: str = "") -> str:
     file = SimpleUploadedFile("routes.toml", content)
-    return said(ada.post(f"{DRAFT}import/", {"file": file}, follow=True))
+    form = {"file": file, "fingerprint": fingerprint or fingerprint_on(ada.get(DRAFT))}
+    return said(ada.post(f"{DRAFT}import/", form, follow=True))
 
 
 def test_a_file_that_was_exported_brings_the_routes_back(ada: AdminClient, defaults: None) -> None:
@@ -226,12 +257,23 @@ def test_a_file_that_was_exported_brings_the_routes_back(ada: AdminClient, defau
     before = snapshot()
     file = ada.get(f"{DRAFT}export/")
     assert 'filename="routes-draft.toml"' in file["Content-Disposition"]
-    ada.post(f"{DRAFT}reset/")
+    reset(ada)
     assert snapshot() != before
     assert "The draft is what the file says" in upload(ada, file.content)
     assert snapshot() == before
     assert live().number == 1
     assert ada.get("/admin/router/revision/1/export/").content.decode().count("[[routes]]") == 3
+
+
+RULE = '{kind = "pattern", value = "a"}'
+
+
+def with_rules(*rules: str) -> Callable[[str], str]:
+    return lambda text: text.replace("rules = []", f"rules = [{', '.join(rules)}]", 1)
+
+
+def with_options(options: str) -> Callable[[str], str]:
+    return lambda text: text.replace("[[routes]]", f"[[routes]]\noptions = {options}", 1)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +290,20 @@ def test_a_file_that_was_exported_brings_the_routes_back(ada: AdminClient, defau
         (lambda text: re.sub(r'classifier = ".*"', 'classifier = "abc"', text), "The classifier abc"),
         (lambda text: text.replace('"tl;dr"', "7"), "“examples” is a list of texts"),
         (lambda text: text.replace("rules = []", 'rules = [{kind = "luck", value = "x"}]', 1), "a rule has a kind out"),
+        (with_rules(RULE, RULE), "the rule pattern “a” is there twice"),
+        (with_rules('{kind = "pattern", value = "%s"}' % ("a" * 501)), "has 501 characters; 500 are allowed"),
+        (
+            lambda text: text.replace("[[routes]]", "[[routes]]\nis_default = true", 1),
+            "marked as it: summarise, generate",
+        ),
+        (lambda text: text.replace("threshold = 0.4", "threshold = nan"), "nan, inf, or one that is too large"),
+        (with_options("{a = [{b = inf}]}"), "nan, inf, or one that is too large"),
+        (with_options("{a = 0x%s}" % ("f" * 400)), "nan, inf, or one that is too large"),
+        (with_options("{a = %s}" % ("9" * 5000)), "not TOML that can be read"),
+        (with_options("{a = 2026-01-01}"), "Route 1: “2026-01-01” is a date or a time"),
+        (with_options('{"a\\u0000" = 1}'), "Route 1: there is a NUL character"),
+        (lambda text: text.replace('"tl;dr"', '"tl\\u0000dr"'), "Route 1: there is a NUL character"),
+        (lambda text: re.sub(r'classifier = ".*"', r'classifier = "\\u0000"', text), "NUL character"),
         (lambda text: text.encode("utf-16"), "not in UTF-8"),
     ],
 )

@@ -86,6 +86,20 @@ def test_an_example_of_another_route_is_refused_in_the_list_too(ada: AdminClient
     assert "The route Summary has this example already" in errors(page)
 
 
+def test_the_same_example_twice_in_the_list_is_refused(ada: AdminClient, defaults: None) -> None:
+    page = ada.submit(change("generate"), **{"examples-10-text": "Bonjour!", "examples-11-text": " Bonjour! "})
+    assert "This example is there twice" in errors(page)
+    page = ada.submit(change("generate"), **{"examples-10-text": "hi, how are you?"})
+    assert "This example is there twice" in errors(page)
+    page = ada.submit(ADD, **LEGAL, **{"examples-0-text": "May I leave?", "examples-1-text": "May I leave?"})
+    assert "This example is there twice" in errors(page)
+
+
+def test_an_example_may_be_longer_than_what_an_index_takes(ada: AdminClient, defaults: None) -> None:
+    ada.submit(ADD, **LEGAL, **{"examples-0-text": "Ünd so weiter. " * 1000})
+    assert Example.objects.filter(text__startswith="Ünd", route__name="legal").count() == 1
+
+
 def test_examples_are_added_once(ada: AdminClient, defaults: None) -> None:
     ada.submit(change("generate"), new_examples="Bonjour!\n\n  Bonjour!  \nhi, how are you?")
     assert Example.objects.filter(text="Bonjour!").count() == 1

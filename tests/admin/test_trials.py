@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import asdict
 from typing import Any
 
+import orjson
 import pytest
 from django.test import override_settings
 from kombu.exceptions import OperationalError
@@ -113,6 +115,25 @@ def test_the_page_says_that_everybody_is_busy(ada: AdminClient, admin: Any) -> N
     page = ada.get(f"/admin/workers/provider/{provider.pk}/trials/ticket/").content.decode()
     assert "Every worker of the queue “busy” is busy" in page
     client().delete("alive:busy:a-test:1")
+
+
+def test_the_page_says_that_a_worker_is_silent(ada: AdminClient, admin: Any) -> None:
+    provider = Provider.objects.create(name="Acme", base_url="http://127.0.0.1:9/v1")
+    path = f"/admin/workers/provider/{provider.pk}/trials/ticket/"
+    trial = Trial("ticket", admin.pk, "busy", time.time(), {})
+    trial.begin()
+    assert "Nothing has been heard" not in ada.get(path).content.decode()
+    silent = {**asdict(trial), "saved_at": time.time() - 190}
+    client().set("trial:ticket", orjson.dumps(silent))
+    assert "Nothing has been heard of it for 3 minutes" in ada.get(path).content.decode()
+
+
+def test_a_trial_is_kept_for_a_day_until_it_is_finished(admin: Any) -> None:
+    trial = Trial("ticket", admin.pk, "busy", time.time(), {})
+    trial.begin()
+    assert trials.KEEP_SECONDS < client().ttl("trial:ticket") <= trials.KEEP_OPEN_SECONDS
+    trial.finish()
+    assert 0 < client().ttl("trial:ticket") <= trials.KEEP_SECONDS
 
 
 def test_a_trial_in_a_queue_does_not_stop_the_reaper(ada: AdminClient, admin: Any) -> None:

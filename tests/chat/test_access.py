@@ -13,6 +13,7 @@ from chatsite.chat import turns
 from chatsite.chat.models import Turn
 from router.models import Route
 from router.revisions import publish
+from tests.chat.deciding import decided
 from tests.processes import Process, wait_until
 from workers.models import Model
 
@@ -91,3 +92,13 @@ def test_what_is_taken_away_is_taken_away_before_the_next_publication(
     turn = answered(turns.submit(alice, text="/generate Hello"))
     assert turn.completion
     assert turn.completion.model == plain
+
+
+def test_an_old_answer_does_not_name_a_route_that_was_taken_away(client: Client, bob: Any, lawyers: Group) -> None:
+    bob.groups.add(lawyers)
+    turn = decided(bob, "Write a poem about autumn leaves")
+    address = f"/c/{turn.conversation_id}/"
+    client.force_login(bob)
+    assert "Contracts" in client.get(address).content.decode()
+    bob.groups.clear()
+    assert "Contracts" not in client.get(address).content.decode()

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 
 from chatsite.chat import turns
 from chatsite.chat.models import Conversation, Turn
-from router import rollouts
+from router import revisions, rollouts
 from router.models import AuditEntry, Decision, Revision, Rollout, Route, RunningProcess
 from tests.processes import wait_until
 from workers.models import Completion, Model
@@ -113,7 +113,8 @@ def test_a_canary_gives_nobody_a_route_that_is_not_for_them(
     secret.groups.add(team)
     secret.rules.create(kind="pattern", value="lighthouse")
     secret.route_models.create(model=Model.objects.get(name="tokens3"))
-    canary = rollouts.start_draft(Rollout.Kind.CANARY, 100, admin)
+    proven = revisions.make_revision(admin, evaluation={"passes": True})
+    canary = rollouts.start(Rollout.Kind.CANARY, proven, 100, admin)
     wait_for_processes(canary=canary.revision_id)
     for user, expected in ((alice, "secret"), (bob, "generate")):
         (turn,) = ask(user, Conversation.objects.create(user=user), text="The lighthouse, please: a poem", route="")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from chatsite.chat.models import Conversation, Message, Turn
@@ -113,14 +114,16 @@ def test_a_message_that_no_decision_came_of_counts_for_the_revision_that_had_it(
     assert seen.live.answers == 0
 
 
-def test_routes_that_people_call_wrong_are_counted_unless_an_admin_disagreed(
-    canary: Rollout, answers: Answers, alice: Any
-) -> None:
+def people(number: int) -> list[Any]:
+    return [get_user_model().objects.create_user(f"person-{each}") for each in range(number)]
+
+
+def test_routes_that_people_call_wrong_are_counted_unless_an_admin_disagreed(canary: Rollout, answers: Answers) -> None:
     states = (Correction.State.PENDING, Correction.State.ACCEPTED, Correction.State.REJECTED)
-    for state, turn in zip(states, answers.many(3, canary.revision_id), strict=True):
+    for state, turn, person in zip(states, answers.many(3, canary.revision_id), people(3), strict=True):
         reviewed_at = None if state == "pending" else timezone.now()
         Correction.objects.create(
-            decision=turn.decision, user=alice, text="Hello", wanted_route="x", state=state, reviewed_at=reviewed_at
+            decision=turn.decision, user=person, text="Hello", wanted_route="x", state=state, reviewed_at=reviewed_at
         )
     seen = watching.observe(canary)["start"]
     assert (seen.canary.wrong_routes, seen.canary.decisions) == (2, 3)
@@ -160,11 +163,22 @@ def test_a_canary_that_keeps_people_waiting_is_rolled_back(canary: Rollout, answ
     assert "longer than 30" in canary.reason
 
 
-def test_a_canary_whose_routes_people_call_wrong_is_rolled_back(
-    canary: Rollout, answers: Answers, live: int, alice: Any
-) -> None:
-    for turn in answers.many(20, canary.revision_id)[:14]:
-        Correction.objects.create(decision=turn.decision, user=alice, text="Hello", wanted_route="classify")
+def call_wrong(turns: list[Turn], users: list[Any]) -> None:
+    for turn, user in zip(turns, users, strict=True):
+        assert turn.decision
+        Correction.objects.create(decision=turn.decision, user=user, text="Hello", wanted_route="classify")
+
+
+def test_one_person_alone_rolls_no_canary_back(canary: Rollout, answers: Answers, live: int, alice: Any) -> None:
+    call_wrong(answers.many(20, canary.revision_id)[:14], [alice] * 14)
+    answers.many(20, live)
+    watching.watch()
+    canary.refresh_from_db()
+    assert (canary.outcome, canary.looks) == ("running", 1)
+
+
+def test_a_canary_whose_routes_people_call_wrong_is_rolled_back(canary: Rollout, answers: Answers, live: int) -> None:
+    call_wrong(answers.many(20, canary.revision_id)[:14], people(14))
     answers.many(20, live)
     watching.watch()
     canary.refresh_from_db()

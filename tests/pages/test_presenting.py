@@ -68,7 +68,7 @@ def test_the_number_of_queries_does_not_grow(alice: Any, django_assert_num_queri
     for _ in range(10):
         turn = rows.turn(alice, conversation=conversation, parent=turn.reply, decided=CLASSIFIED)
     conversation.user.is_staff  # noqa: B018 - fetched with the session on a page
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(entries(conversation)) == 22
 
 

@@ -114,9 +114,25 @@ def test_the_same_text_after_another_answer_is_not_what_was_fitted_on(policy: Ma
     assert (found.count, found.fitted) == (1, 0)
 
 
-def test_messages_of_a_route_that_the_draft_does_not_have_are_left_out(policy: MakePolicy) -> None:
+def test_a_route_that_the_draft_takes_away_takes_its_messages_along(policy: MakePolicy) -> None:
     found = verdict(policy(route("summarise"), route("generate")), policy())
-    assert (found.count, found.without_route) == (10, 5)
+    assert (found.count, found.without_route, len(found.failing)) == (15, 0, 5)
+    assert not found.passes
+
+
+def test_messages_of_a_route_that_neither_has_are_left_out(policy: MakePolicy) -> None:
+    found = verdict(policy(), policy(), [*CASES, Case("may I cancel?", "legal")])
+    assert (found.count, found.without_route) == (15, 1)
+
+
+def test_a_new_route_hides_no_loss_on_the_others(policy: MakePolicy) -> None:
+    routes = [route("summarise"), route("classify"), route("generate", rules=[rule("gist")])]
+    draft = policy(*routes, route("legal", "generate", rules=[rule("cancel")]))
+    cases = [*CASES, *(Case(f"may I cancel number {number}?", "legal") for number in range(10))]
+    found = verdict(draft, policy(), cases)
+    assert found.live
+    assert found.draft.accuracy > found.live.accuracy
+    assert not found.passes
 
 
 def test_mistakes_come_with_the_surest_first_and_a_rule_is_surest(policy: MakePolicy) -> None:

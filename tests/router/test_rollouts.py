@@ -61,6 +61,14 @@ def test_what_is_live_is_not_tried_out(defaults: None, admin: Any) -> None:
         rollouts.start(CANARY, live, 10, admin)
 
 
+def test_what_has_not_passed_the_gate_stays_an_experiment(defaults: None, admin: Any) -> None:
+    with pytest.raises(RolloutError, match="at most 50 % of the conversations"):
+        rollouts.start_draft(CANARY, 51, admin)
+    assert not Rollout.objects.exists()
+    proven = make_revision(admin, evaluation={"passes": True})
+    assert rollouts.start(CANARY, proven, 100, admin).share == 100
+
+
 @pytest.mark.parametrize("share", [0, 101])
 def test_the_share_is_a_percentage(defaults: None, admin: Any, share: int) -> None:
     with pytest.raises(RolloutError, match="from 1 to 100"):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
 from router.drafts import snapshot
-from router.models import AuditEntry, Revision, Route
+from router.models import AuditEntry, Draft, Revision, Route
 from tests import processes
 
 
@@ -97,6 +98,48 @@ def test_a_file_makes_the_draft(defaults: None, tmp_path: Path) -> None:
     assert "Nothing is published yet" in routes("import", file)
     assert snapshot()["routes"][0]["title"] == "Digest"
     assert 'title = "Summary"' in routes("export", "live")
+
+
+def test_what_is_not_to_be_quoted_and_who_may_use_it_survive_the_way_through_a_file(
+    defaults: None, tmp_path: Path
+) -> None:
+    group, route = Group.objects.create(name="Lawyers"), Route.objects.get(name="classify")
+    route.groups.set([group])
+    route.examples.create(text="what somebody wrote", is_quoted=False)
+    Route.objects.filter(pk=route.pk).update(options={"seed": None})
+    before, file = snapshot(), tmp_path / "routes.toml"
+    routes("export", "--output", file)
+    route.delete()
+    routes("import", file)
+    assert snapshot()["routes"][1] == before["routes"][1] | {"options": {}}
+    routes("publish", "--past-gate")
+    group.delete()
+    with pytest.raises(CommandError, match=r"no group “group .*, which is gone” here"):
+        routes("import", _export(tmp_path, "live"))
+
+
+def _export(folder: Path, what: str) -> Path:
+    routes("export", what, "--output", folder / "old.toml")
+    return folder / "old.toml"
+
+
+def test_labels_that_are_no_routes_do_not_pass_for_nothing_to_measure(defaults: None, tmp_path: Path) -> None:
+    file = tmp_path / "labelled.jsonl"
+    file.write_text('{"text": "Give me the gist", "route": "Summarise"}')
+    with pytest.raises(CommandError, match="Summarise"):
+        routes("check", "--labelled", file)
+
+
+def test_a_classifier_travels_as_a_file(defaults: None, tmp_path: Path) -> None:
+    file = tmp_path / "classifier.safetensors"
+    routes("export-classifier", "live", "--output", file)
+    sha = Draft.current().classifier_id
+    Draft.objects.update(classifier=None)
+    assert str(sha)[:12] in routes("import-classifier", file)
+    assert Draft.current().classifier_id == sha
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(CommandError):
+        routes("import-classifier", file)
 
 
 def test_the_way_back(defaults: None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 import redis
@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
@@ -143,10 +143,10 @@ class LabelledMessageAdmin(ModelAdmin):
             obj.added_by_id = request.user.pk
         super().save_model(request, obj, form, change)
         if form.changed_data:
-            labelled_set.write_audit(request.user, "changed" if change else "added", 1, str(obj))
+            labelled_set.write_audit(request.user, "changed" if change else "added", 1, f"number {obj.pk}")
 
     def delete_model(self, request: HttpRequest, obj: LabelledMessage) -> None:
-        labelled_set.write_audit(request.user, "deleted", 1, str(obj))
+        labelled_set.write_audit(request.user, "deleted", 1, f"number {obj.pk}")
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LabelledMessage]) -> None:
@@ -187,11 +187,12 @@ class LabelledMessageAdmin(ModelAdmin):
         }
         return render(request, "admin/routing/upload_labelled_messages.html", context)
 
-    def download_view(self, request: HttpRequest) -> HttpResponse:
+    def download_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """The whole set as a file that can be uploaded again."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        response = HttpResponse(_jsonl(LabelledMessage.objects.order_by("id")), content_type="application/jsonl")
+        rows = LabelledMessage.objects.order_by("id").aiterator()  # ASGI would collect a synchronous one first
+        response = StreamingHttpResponse(_jsonl(rows), content_type="application/jsonl")
         response["Content-Disposition"] = 'attachment; filename="labelled-messages.jsonl"'
         return response
 
@@ -256,9 +257,7 @@ def _what_came(added: int, known: int) -> str:
     return f"{text} {known:,} more {'were' if known > 1 else 'was'} there already, and skipped." if known else text
 
 
-def _jsonl(rows: Iterable[LabelledMessage]) -> str:
-    lines = []
-    for row in rows:
+async def _jsonl(rows: AsyncIterable[LabelledMessage]) -> AsyncIterator[str]:
+    async for row in rows:
         context = {"context": row.context} if row.context else {}
-        lines.append(json.dumps({"text": row.text, "route": row.route, **context}, ensure_ascii=False) + "\n")
-    return "".join(lines)
+        yield json.dumps({"text": row.text, "route": row.route, **context}, ensure_ascii=False) + "\n"

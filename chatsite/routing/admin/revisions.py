@@ -134,7 +134,7 @@ class RevisionAdmin(ModelAdmin):
         """What a revision changed, and what can be done with it."""
         revision = get_object_or_404(
             Revision.objects.select_related("parent", "author", "classifier"),
-            pk=object_id if object_id.isdigit() else 0,
+            pk=object_id if object_id.isdecimal() else 0,
         )
         if not self.has_view_permission(request, revision):
             raise PermissionDenied
@@ -228,9 +228,7 @@ class RevisionAdmin(ModelAdmin):
             messages.error(request, " ".join(str(text) for errors in form.errors.values() for text in errors))
             return redirect("admin:router_revision_draft")
         try:
-            files.import_into_draft(
-                form.cleaned_data["file"], request.user, expected=form.cleaned_data["fingerprint"]
-            )
+            files.import_into_draft(form.cleaned_data["file"], request.user, expected=form.cleaned_data["fingerprint"])
             messages.success(request, "The draft is what the file says. Nothing is published yet.")
         except (FileError, drafts.InvalidPolicyError, drafts.DraftChangedError) as error:
             messages.error(request, str(error))

@@ -168,7 +168,7 @@ class RolloutAdmin(ModelAdmin):
         """How one is doing, or did. The page asks again by itself while it runs."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rollout = get_object_or_404(self.get_queryset(request), pk=object_id if object_id.isdigit() else 0)
+        rollout = get_object_or_404(self.get_queryset(request), pk=object_id if object_id.isdecimal() else 0)
         context = _shown(request, rollout)
         if request.headers.get("HX-Request"):
             return render(request, "admin/routing/rollouts/_figures.html", context)

@@ -18,8 +18,8 @@ from environs import Env
 from router import defaults, drafts, labelled_set
 from router.artefact import SHIPPED
 from router.labelled import Case
-from router.models import Classifier, Draft, LabelledMessage, Revision, Route
-from router.revisions import import_classifier, publish
+from router.models import AuditEntry, Classifier, Draft, LabelledMessage, Revision, Route
+from router.revisions import draft_is_published, import_classifier, publish
 from router.rows import read_rows
 from workers.backends.base import Run
 from workers.errors import WorkerError
@@ -44,17 +44,23 @@ class Command(BaseCommand):
         self._is_quiet = verbosity == 0
         is_fresh = not Revision.objects.exists()
         with transaction.atomic():
-            self._take_new_classifier()
             if is_fresh:
+                self._take_new_classifier()
                 routes = defaults.load_defaults(_embedded_models())
                 self._say(f"Loaded the routes {', '.join(route.name for route in routes)} and the built-in models.")
+            if not AuditEntry.objects.filter(action=AuditEntry.Action.LABELLED_SET).exists():
                 count = labelled_set.add(_real_chat(), None, LabelledMessage.Source.SHIPPED)
                 self._say(f"Loaded {count} labelled messages, which drafts are measured on.")
+            is_clean = is_fresh or draft_is_published()
             model = self._connect(env.str("OPENAI_BASE_URL", "").rstrip("/"))
             if model:
                 _answer_with(model)
-            if is_fresh or model:
+            if is_fresh or (model and is_clean):
                 self._say(f"Published {str(publish(None, 'Defaults')).lower()}.")
+            elif model:
+                self._say("It waits in the draft, which has other changes too: publish that in the admin.")
+            if not is_fresh:  # last, because it goes live only through the gate
+                self._take_new_classifier()
 
     def _connect(self, base_url: str) -> Model | None:
         """The model of the server at `base_url`. None if there is no address, or it is known, or of no use."""

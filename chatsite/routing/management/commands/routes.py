@@ -6,19 +6,22 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatsite.routing import publishing
 from router import drafts, files, labelled, revisions
+from router.artefact import ArtefactError
 from router.diffing import differences
-from router.gate import Verdict
 from router.models import Classifier, Draft, Revision, Safeguards
 
 SHOWN_CASES = 20
 DRAFT, LIVE = "draft", "live"
+
+if TYPE_CHECKING:
+    from router.gate import Verdict
 
 
 class Command(BaseCommand):
@@ -43,6 +46,11 @@ class Command(BaseCommand):
         export.add_argument("--output", type=Path, help="a file (default: standard output)")
         from_file = kinds.add_parser("import", help="make the draft what a file says")
         from_file.add_argument("file", type=Path, help="TOML; - reads standard input")
+        artefact = kinds.add_parser("import-classifier", help="take in an artefact of fit_router, as the draft's")
+        artefact.add_argument("file", type=Path)
+        artefact = kinds.add_parser("export-classifier", help="write the artefact that routes run with")
+        artefact.add_argument("what", nargs="?", default=DRAFT, help="a number, “live” or “draft” (default)")
+        artefact.add_argument("--output", type=Path, required=True)
         back = kinds.add_parser("roll-back", help="make what a former revision says live again")
         back.add_argument("number")
         for each in (from_file, back):
@@ -90,6 +98,15 @@ class Command(BaseCommand):
         _in_words(files.import_into_draft)(_read(options["file"]), _user(options["author"]))
         self.stdout.write("The draft is what the file says. Nothing is published yet.")
 
+    def _import_classifier(self, options: dict[str, Any]) -> None:
+        classifier = _in_words(revisions.import_classifier)(options["file"])
+        drafts.set_classifier(classifier)
+        self.stdout.write(f"The draft runs with the classifier {classifier}. Nothing is published yet.")
+
+    def _export_classifier(self, options: dict[str, Any]) -> None:
+        _, sha = _named(options["what"])
+        options["output"].write_bytes(bytes(Classifier.objects.get(pk=sha).content))
+
     def _roll_back(self, options: dict[str, Any]) -> None:
         revision = _in_words(revisions.roll_back)(_user(options["author"]), _revision(options["number"]))
         self.stdout.write(f"{revision} is live: {revision.note}.")
@@ -100,13 +117,17 @@ class Command(BaseCommand):
         for warning in drafts.warnings(content):
             self.stdout.write(f"Probably not meant: {warning}")
         path, margin = options["labelled"], options["margin"]
-        cases = _in_words(labelled.read_labelled)(path) if path else publishing.labelled_cases()
-        margin = Safeguards.current().gate_margin if margin is None else margin
         live = revisions.live_revision()
+        sides = [content, live.snapshot] if live else [content]
+        names = {route["name"] for side in sides for route in side["routes"]}
+        cases = _in_words(labelled.read_labelled)(path, names) if path else publishing.labelled_cases()
+        margin = Safeguards.current().gate_margin if margin is None else margin
         verdict = publishing.measure(content, classifier, live, cases, margin, lambda done, total: None)
         for name, figures in (("live", verdict.live), ("draft", verdict.draft)):
             if figures:
                 self.stdout.write(f"{name:6} accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}")
+        if not verdict.count:
+            self.stdout.write("There is no labelled message that tells the two apart: nothing was measured.")
         self.stdout.write(f"on {verdict.count} labelled messages; the margin is {margin:g} percentage points.")
         for case in [] if verdict.passes else verdict.failing[:SHOWN_CASES]:
             self.stdout.write(f"  {case.route} -> {case.draft or 'nowhere'}: {' '.join(case.text.split())[:120]}")
@@ -136,7 +157,7 @@ def _named(name: str) -> tuple[drafts.Snapshot, str]:
 
 
 def _revision(name: str) -> Revision:
-    revision = Revision.objects.select_related("classifier").filter(number=name).first() if name.isdigit() else None
+    revision = Revision.objects.select_related("classifier").filter(number=name).first() if name.isdecimal() else None
     if revision is None:
         raise CommandError(f"There is no revision “{name}”. Say its number, “live” or “draft”.")
     return revision
@@ -167,7 +188,9 @@ def _in_words(act: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **kwargs: Any) -> Any:
         try:
             return act(*args, **kwargs)
-        except (drafts.InvalidPolicyError, files.FileError, labelled.LabelledFileError) as error:
+        except (drafts.InvalidPolicyError, files.FileError, labelled.LabelledFileError, ArtefactError) as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
     return told
