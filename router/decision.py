@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from router.policy import Choice, Embed, Policy, Request
 from router.strategies import classifier, default, explicit, rules
 from router.strategies.explicit import UnknownRouteError, message_without_command
 
-__all__ = ["UnknownRouteError", "decide", "decide_for_anybody", "message_without_command"]
+__all__ = ["UnknownRouteError", "decide", "decide_for_anybody", "message_without_command", "remembering"]
 
 
 def decide(request: Request, policy: Policy, embed: Embed) -> Choice:
@@ -25,3 +27,9 @@ def decide_for_anybody(request: Request, policy: Policy, embed: Embed) -> Choice
         return choice
     ranking = classifier.rank(request, policy, embed)
     return classifier.choose(ranking, policy) or default.choose(ranking, policy)
+
+
+def remembering(embed: Embed) -> Embed:
+    """`embed`, done once where several policies read the same message one after the other."""
+    remembered = lru_cache(maxsize=8)(embed)
+    return lambda texts: remembered(tuple(texts))

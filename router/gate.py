@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from router import metrics
-from router.decision import UnknownRouteError, decide_for_anybody
+from router.decision import UnknownRouteError, decide_for_anybody, remembering
 from router.labelled import Case
 from router.policy import Choice, Embed, Policy, Request
 
@@ -125,7 +124,7 @@ def judge(
     fitted_on = {mark for each in (draft, live) if each for mark in each.classifier.metadata.get("fitted_on", ())}
     with_route, without_route = _parted(cases, lambda case: case.route in names)
     used, fitted = _parted(with_route, lambda case: case.fingerprint not in fitted_on)
-    embed = _remembering(embed)
+    embed = remembering(embed)
     drafted, lived = [], []
     for done, case in enumerate(used, start=1):
         drafted.append(_choose(case, draft, embed))
@@ -161,12 +160,6 @@ def _parted(cases: Iterable[Case], belongs: Callable[[Case], bool]) -> tuple[lis
     for case in cases:
         parts[not belongs(case)].append(case)
     return parts
-
-
-def _remembering(embed: Embed) -> Embed:
-    """Both policies read the same text, so it is embedded once."""
-    remembered = lru_cache(maxsize=8)(embed)
-    return lambda texts: remembered(tuple(texts))
 
 
 def _choose(case: Case, policy: Policy, embed: Embed) -> Choice:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from router import drafts
 from router.artefact import read_metadata
 from router.drafts import DraftChangedError, InvalidPolicyError, Snapshot
-from router.models import AuditEntry, Classifier, Draft, Revision, Rollout
+from router.models import AuditEntry, Classifier, Revision, Rollout
 
 NOTE_LENGTH = 200
 Action = AuditEntry.Action
@@ -40,11 +40,8 @@ def live_revision() -> Revision | None:
 
 def draft_is_published() -> bool:
     """Whether the live revision says what the draft says."""
-    live, draft = live_revision(), Draft.current()
-    if live is None:
-        return False
-    published = drafts.fingerprint(live.snapshot, live.classifier_id)
-    return drafts.fingerprint(drafts.snapshot(), draft.classifier_id or "") == published
+    live = live_revision()
+    return live is not None and drafts.current_fingerprint() == drafts.fingerprint(live.snapshot, live.classifier_id)
 
 
 @transaction.atomic

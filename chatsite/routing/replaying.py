@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
@@ -38,8 +37,7 @@ from workers import running
 from workers.jobs import Job
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +133,7 @@ def replay_messages(replay_id: str, attempt: int) -> None:
 
 def _run(replay: Replay) -> None:
     from chatsite.chat.answering import stored_request  # the encoder: only in a worker
+    from router.decision import remembering
     from workers.encoder import encode
 
     try:
@@ -142,7 +141,7 @@ def _run(replay: Replay) -> None:
     except (ArtefactError, InvalidRuleError) as error:
         replay.close(Job.Status.FAILED, error_code="not_runnable", error_detail=str(error))
         return
-    embed = _remembering(encode)
+    embed = remembering(encode)
     found = _Found(replay)
     for decision in _decisions_left(replay):
         _give_way()
@@ -193,19 +192,6 @@ def _choose(request: Request, policy: Policy, embed: Embed) -> Choice:
         return decide(request, policy, embed)
     except UnknownRouteError:  # a person is told that there is no such route, and nobody answers
         return Choice("", "", "explicit")
-
-
-def _remembering(embed: Embed) -> Embed:
-    """`embed`, done once for the two policies that read the same message one after the other."""
-
-    @lru_cache(maxsize=1)
-    def remembered(texts: tuple[str, ...]) -> npt.NDArray[np.float32]:
-        return embed(texts)
-
-    def embed_once(texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return remembered(tuple(texts))
-
-    return embed_once
 
 
 class _Found:

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from chatsite.routing import promoting, publishing, reporting
 from router import drafts, revisions, rollouts
-from router.models import AuditEntry, Draft, Revision, Rollout
+from router.models import AuditEntry, Revision, Rollout
 from workers.trial_pages import NO_REDIS, find_trial, render_trial
 
 CHANGE = "router.publish_revision"
@@ -182,7 +182,7 @@ class RolloutAdmin(ModelAdmin):
         """The form that starts one."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        fingerprint = drafts.fingerprint(drafts.snapshot(), Draft.current().classifier_id or "")
+        fingerprint = drafts.current_fingerprint()
         form = StartForm(request.POST or None, initial={"fingerprint": fingerprint})
         if form.is_valid():
             try:
