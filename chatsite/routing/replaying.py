@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery import shared_task
 from django.db import IntegrityError, transaction
@@ -35,9 +35,6 @@ from router.strategies.explicit import UnknownRouteError
 from router.strategies.rules import InvalidRuleError
 from workers import running
 from workers.jobs import Job
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
