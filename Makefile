@@ -17,7 +17,7 @@ test:
 	@scripts/install.sh dev
 	@scripts/chromium.sh
 	@$(MAKE) check
-	$(python) -m pytest
+	$(python) -m pytest --numprocesses 2 --dist loadfile
 
 check:
 	@scripts/install.sh dev

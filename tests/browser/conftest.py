@@ -15,7 +15,7 @@ from tests.browser.chromium import launch_chromium
 
 # Playwright keeps an event loop running in this thread, which Django takes for a coroutine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-expect.set_options(timeout=10_000)  # a message may wait for a route, a worker and a stream on a busy machine
+expect.set_options(timeout=30_000)  # a message may wait for a route, a worker and a stream on a busy machine
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from playwright.sync_api import Locator, Page, expect
 
-SECONDS = 1000
 PASSWORD = "the rain in Spain"
 
 LETTER = (
@@ -36,7 +35,7 @@ def send(page: Page, text: str) -> Locator:
     page.get_by_label("Message", exact=True).fill(text)
     page.keyboard.press("Enter")
     reply = page.locator(".reply").nth(count)
-    expect(reply).to_be_attached(timeout=10 * SECONDS)
+    expect(reply).to_be_attached()
     return reply
 
 
@@ -48,7 +47,7 @@ def ask(page: Page, text: str) -> Locator:
 
 def finish(reply: Locator, status: str = "done") -> Locator:
     """Wait for the end of an answer."""
-    expect(reply).to_have_attribute("data-status", status, timeout=30 * SECONDS)
+    expect(reply).to_have_attribute("data-status", status)
     return reply
 
 

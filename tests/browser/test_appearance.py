@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
-from tests.browser.steps import LETTER, SECONDS, answer, ask, assert_from_letter, finish, send, sign_in
+from tests.browser.steps import LETTER, answer, ask, assert_from_letter, finish, send, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -112,9 +112,9 @@ def test_answers_are_announced_by_the_sentence(page: Page, connect: Connect, pro
     connect("echo-gate5")
     reply = ask(page, "One **sentence** here. Another that is not over yet, but soon.")
     announced = page.locator("#announcements")
-    expect(announced).to_have_text("One sentence here.", timeout=10 * SECONDS)
+    expect(announced).to_have_text("One sentence here.")
     page.reload()  # now it comes as one snapshot
-    expect(announced).to_have_text("One sentence here.", timeout=10 * SECONDS)
+    expect(announced).to_have_text("One sentence here.")
     provider.release()
     finish(reply)
     expect(announced).to_contain_text("Another that is not over yet, but soon.")
@@ -124,7 +124,7 @@ def test_the_page_stays_where_one_reads(page: Page, connect: Connect, provider: 
     connect("echo-gate200")
     text = "\n\n".join(f"Paragraph {number} of many." for number in range(150))
     reply = ask(page, text)
-    expect(answer(reply).get_by_text("Paragraph 45 of many.")).to_be_visible(timeout=10 * SECONDS)
+    expect(answer(reply).get_by_text("Paragraph 45 of many.")).to_be_visible()
     expect(page.get_by_role("button", name="Newest")).to_be_hidden()
     page.mouse.move(640, 300)
     page.mouse.wheel(0, -2000)

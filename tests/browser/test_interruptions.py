@@ -10,7 +10,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from chatsite.chat.models import Turn
 from tests.backends.fake_provider import FakeProvider
-from tests.browser.steps import SECONDS, answer, ask, finish
+from tests.browser.steps import answer, ask, finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -54,12 +54,12 @@ def test_an_answer_goes_on_where_it_was(line: tuple[Page, Line], connect: Connec
     page, wire = line
     connect("gate3-tokens8")
     reply = ask(page, "Count please")
-    expect(answer(reply)).to_have_text("t0 t1 t2", timeout=10 * SECONDS)
+    expect(answer(reply)).to_have_text("t0 t1 t2")
     wire.cut()
-    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=10 * SECONDS)
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
     expect(answer(reply)).to_have_text("t0 t1 t2")
     wire.mend()
-    expect(page.get_by_text("Reconnecting…")).to_be_hidden(timeout=30 * SECONDS)
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden()
     provider.release()
     expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
 
@@ -73,7 +73,7 @@ def test_what_was_finished_meanwhile_is_there_afterwards(line: tuple[Page, Line]
     other.goto(page.url)
     finish(ask(other, "Second"))
     wire.mend()
-    expect(page.locator(".bubble")).to_have_text(["First", "Second"], timeout=30 * SECONDS)
+    expect(page.locator(".bubble")).to_have_text(["First", "Second"])
     expect(answer(page.locator(".reply").nth(1))).to_have_text("t0 t1")
 
 
@@ -109,7 +109,7 @@ def test_without_sockets_one_still_gets_answers(open_page: Callable[..., Page], 
     page = open_page(alice)
     page.route_web_socket("**/ws/", lambda route: route.close(code=1011))
     page.goto("/")
-    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=10 * SECONDS)
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
     expect(answer(finish(ask(page, "Hello")))).to_have_text("t0 t1")
     expect(page.get_by_label("Message", exact=True)).to_have_value("")
     expect(answer(finish(ask(page, "Hello again")))).to_have_text("t0 t1")

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from chatsite.chat.models import Turn
 from router.models import Correction
-from tests.browser.steps import LETTER, SECONDS, answer, finish, send
+from tests.browser.steps import LETTER, answer, finish, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -41,14 +41,14 @@ def test_choosing_the_right_route_answers_again_and_files_it(open_page: Callable
     expect(reply.get_by_role("button", name="Summary", exact=True)).to_have_count(0)
     reply.get_by_role("button", name="Chat", exact=True).click()
     expect(page.get_by_text(THANKS)).to_be_visible()
-    expect(answer(page.locator(".reply"))).to_have_text("t0 t1", timeout=30 * SECONDS)
+    expect(answer(page.locator(".reply"))).to_have_text("t0 t1")
     expect(page.locator(".reply .why summary")).to_contain_text("Chat")
     correction = Correction.objects.get()
     assert (correction.user, correction.wanted_route, correction.decision.route) == (alice, "generate", "summarise")
     again = finish(page.locator(".reply"))
     again.get_by_label("Another route", exact=True).click()
     again.get_by_role("button", name="Classification").click()
-    expect(page.locator(".reply .why summary")).to_contain_text("Classification", timeout=30 * SECONDS)
+    expect(page.locator(".reply .why summary")).to_contain_text("Classification")
     assert Correction.objects.count() == 1
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("Message", exact=True).fill("Next")
@@ -64,7 +64,7 @@ def test_it_goes_by_keys_and_the_focus_stays_where_the_answer_is(page: Page) -> 
     expect(reply.get_by_role("button", name="Classification")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(answer(page.locator(".reply"))).to_have_text("t0 t1", timeout=30 * SECONDS)
+    expect(answer(page.locator(".reply"))).to_have_text("t0 t1")
     finish(page.locator(".reply"))
     assert page.evaluate("() => document.querySelector('.reply').contains(document.activeElement)")
 
@@ -86,7 +86,7 @@ def test_it_works_without_a_script(open_page: Callable[..., Page], alice: Any) -
     page.goto("/")
     page.get_by_label("Message", exact=True).fill(MESSAGE)
     page.get_by_role("button", name="Send").click()
-    page.locator(".reply[data-status=done]").get_by_label("Wrong route").click(timeout=30 * SECONDS)
+    page.locator(".reply[data-status=done]").get_by_label("Wrong route").click()
     page.get_by_role("button", name="Chat", exact=True).last.click()
     expect(page.get_by_text(THANKS)).to_be_visible()
-    expect(answer(page.locator(".reply[data-status=done]"))).to_have_text("t0 t1", timeout=30 * SECONDS)
+    expect(answer(page.locator(".reply[data-status=done]"))).to_have_text("t0 t1")

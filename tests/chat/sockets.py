@@ -64,12 +64,12 @@ def headers(session: str, origin: str | None = None) -> list[tuple[bytes, bytes]
 @asynccontextmanager
 async def tab(session: str) -> AsyncIterator[Tab]:
     socket = WebsocketCommunicator(application, "/ws/", headers(session))
-    connected, code = await socket.connect(timeout=10)
+    connected, code = await socket.connect(timeout=30)
     assert connected, code
     try:
         yield Tab(socket)
     finally:
-        await socket.disconnect(timeout=10)
+        await socket.disconnect(timeout=30)
 
 
 def make_async(function: Any) -> Any:

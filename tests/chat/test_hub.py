@@ -52,7 +52,7 @@ async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
         with monkeypatch.context() as broken:
             broken.setattr("chatsite.chat.live.LiveReply.receive", lambda *_: 1 / 0)
             write(reply, 1)
-            assert (await alice_tab.socket.receive_output(timeout=10))["code"] == 4408
+            assert (await alice_tab.socket.receive_output(timeout=30))["code"] == 4408
     async with tab(session) as again:
         await again.send(type="attach", reply=str(reply))
         assert (await again.until("snapshot"))["tail"] == "t0 "

@@ -154,20 +154,20 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
 )
 async def test_a_foreign_origin_gets_no_socket(alice_session: str, origin: str) -> None:
     socket = WebsocketCommunicator(application, "/ws/", headers(alice_session, origin))
-    connected, _ = await socket.connect(timeout=10)
+    connected, _ = await socket.connect(timeout=30)
     assert not connected
 
 
 async def test_no_origin_gets_no_socket(alice_session: str) -> None:
     socket = WebsocketCommunicator(application, "/ws/", headers(alice_session)[:1])
-    connected, _ = await socket.connect(timeout=10)
+    connected, _ = await socket.connect(timeout=30)
     assert not connected
 
 
 async def test_a_socket_without_a_session_is_closed() -> None:
     socket = WebsocketCommunicator(application, "/ws/", headers("nobody"))
-    await socket.connect(timeout=10)
-    assert (await socket.receive_output(timeout=10))["code"] == 4401
+    await socket.connect(timeout=30)
+    assert (await socket.receive_output(timeout=30))["code"] == 4401
 
 
 async def test_signing_out_closes_the_tabs_of_that_session(alice: Any, alice_session: str) -> None:
@@ -181,7 +181,7 @@ async def test_signing_out_closes_the_tabs_of_that_session(alice: Any, alice_ses
             await each.send(type="ping")
             await each.until("pong")
         await browser.post("/sign-out/")
-        assert (await here.socket.receive_output(timeout=10))["code"] == 4401
+        assert (await here.socket.receive_output(timeout=30))["code"] == 4401
         await elsewhere.send(type="ping")
         await elsewhere.until("pong")
 
@@ -192,7 +192,7 @@ async def test_another_password_closes_the_tabs_of_older_sessions(alice: Any, al
         await before.until("pong")
         alice.set_password("the plain in Spain")
         await alice.asave()
-        assert (await before.socket.receive_output(timeout=10))["code"] == 4401
+        assert (await before.socket.receive_output(timeout=30))["code"] == 4401
 
 
 async def test_signing_in_elsewhere_closes_no_tab(alice: Any, alice_session: str) -> None:

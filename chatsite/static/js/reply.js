@@ -28,13 +28,14 @@ class Draft {
     this.length = length;
     this.#text = tail;
     this.#start = length - count(tail);
-    this.#show();
+    this.#showOpen();
+    return this.#done;
   }
 
   append(text) {
     this.length += count(text);
     this.#text += text;
-    this.#show();
+    this.#showSoon();
   }
 
   // What was open up to the code point `upto` is now `html`.
@@ -43,20 +44,24 @@ class Draft {
     this.#done.insertAdjacentHTML("beforeend", html); // sanitised by the server
     this.#text = dropFirst(this.#text, upto - this.#start);
     this.#start = upto;
-    this.#show();
+    this.#showOpen(); // at once: nothing stands in the page twice
     return this.#done;
   }
 
   // At most once a frame, however fast the text comes.
-  #show() {
+  #showSoon() {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
     requestAnimationFrame(() => {
       this.#isPlanned = false;
-      const shown = showOpenBlock(this.#open, this.#text);
-      if (shown !== this.#open) this.#open.replaceWith(shown);
-      this.#open = shown;
+      this.#showOpen();
     });
+  }
+
+  #showOpen() {
+    const shown = showOpenBlock(this.#open, this.#text);
+    if (shown !== this.#open) this.#open.replaceWith(shown);
+    this.#open = shown;
   }
 }
 
@@ -109,9 +114,9 @@ export class Reply {
     this.setState(attempt > 1 && length === 0 ? "retrying" : "writing");
     this.#stale = null;
     this.#draft = new Draft();
-    this.#draft.set(html, tail, length);
+    const done = this.#draft.set(html, tail, length);
     this.#answer.replaceChildren(this.#draft.root);
-    return this.#answer;
+    return done;
   }
 
   // What became of a delta: "shown", "known" (it is sent again after an interruption), or "gap" before it.

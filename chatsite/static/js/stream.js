@@ -94,9 +94,9 @@ export class Stream {
   }
 
   #catchUp(reply, frame) {
-    const answer = reply.snapshot(frame);
-    this.#page.announcer.catchUp(reply.id, answer.textContent + frame.tail);
-    this.#page.decorate(answer);
+    const done = reply.snapshot(frame);
+    this.#page.announcer.catchUp(reply.id, done.textContent + frame.tail);
+    this.#page.decorate(done);
   }
 
   #attach(reply, after) {
