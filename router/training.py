@@ -8,10 +8,12 @@ instruction and no text with what the model was fitted on: folds for the first, 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import random
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,9 +22,8 @@ import scipy
 import sklearn
 from scipy.special import softmax
 
-from router import joining, linear, metrics
+from router import features, joining, linear, metrics, patterns, training_data
 from router.classifier import Join, RoleClassifier, save
-from router.features import VERSION
 from router.linear import Data, Floats
 from router.policy import Adapted, Encoder
 from router.training_data import ROLES, Sample, data_hash, own_samples
@@ -38,7 +39,11 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 class Tuner(Encoder, Protocol):
-    """An encoder that can be tuned: messages (text, context) with targets and weights to an artefact's tensors."""
+    """An encoder that can be tuned."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Of what the tensors depend on besides the messages: libraries and weights, by name."""
+        ...
 
     def tuned(
         self,
@@ -48,7 +53,9 @@ class Tuner(Encoder, Protocol):
         seed: int,
         report: Report,
         /,
-    ) -> Tensors: ...
+    ) -> Tensors:
+        """Messages (text, context) with targets and weights to an artefact's tensors."""
+        ...
 
 
 def fit(
@@ -63,11 +70,11 @@ def fit(
     report("Fitting the linear model on everything.")
     model = linear.fit(data)
     metadata = {
-        "features": VERSION,
+        "features": features.VERSION,
         "data_sha256": data_hash(samples),
         "samples": len(samples),
         "seed": seed,
-        "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "scikit-learn": sklearn.__version__},
+        "versions": {**_versions(), **(encoder.versions() if encoder else {})},
         "temperature": round(temperature, 4),
         "metrics": _metrics(held_out, data.roles, samples),
         "thresholds": _thresholds(held_out, data.roles),
@@ -135,6 +142,14 @@ def refit(
     }
     changed = base.weights + change.weights.T
     return save(base.roles, changed, base.bias + change.bias, metadata, base.tensors, base.join)
+
+
+def _versions() -> dict[str, str]:
+    libraries = {"numpy": np.__version__, "scipy": scipy.__version__, "scikit-learn": sklearn.__version__}
+    modules = (features, joining, linear, patterns, training_data)
+    files = (__file__, *(str(module.__file__) for module in modules))
+    code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in files))
+    return libraries | {"router": code.hexdigest()[:16]}
 
 
 def _joined(samples: Sequence[Sample], alone: Floats, tuned: Floats) -> tuple[Join, dict[str, Any]]:

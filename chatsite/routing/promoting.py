@@ -13,7 +13,7 @@ from celery import shared_task
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from chatsite.routing.publishing import labelled_cases, measure, publisher
+from chatsite.routing.publishing import labelled_cases, measure, policy_of, publisher
 from chatsite.routing.queue import BACKGROUND
 from router import revisions, rollouts
 from router.drafts import InvalidPolicyError
@@ -59,7 +59,7 @@ def _measure_and_promote(trial: Trial) -> dict[str, Any]:
     rollout = Rollout.objects.select_related("revision__classifier").get(pk=trial.input["rollout"])
     revision, live = rollout.revision, revisions.live_revision()
     margin = Safeguards.current().gate_margin
-    verdict = measure(revision.snapshot, revision.classifier, live, labelled_cases(), margin, trial.advance)
+    verdict = measure(revision.snapshot, revision.classifier, policy_of(live), labelled_cases(), margin, trial.advance)
     outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
     if verdict.passes:
         with transaction.atomic():

@@ -19,6 +19,7 @@ from workers.trials import Trial
 
 if TYPE_CHECKING:
     from router.gate import Verdict
+    from router.policy import Policy
 
 logger = logging.getLogger(__name__)
 
@@ -71,20 +72,32 @@ def check_draft(ticket: str) -> None:
 def measure(
     content: drafts.Snapshot,
     classifier: Classifier,
-    beside: Revision | None,
+    beside: Policy | None,
     cases: Sequence[Case],
     margin: float,
     advance: Callable[[int, int], None],
 ) -> Verdict:
-    """Have routes decide labelled messages, beside a revision if there is one. Only where models may be loaded."""
-    from router.compiling import compile_policy
+    """Have routes decide labelled messages, beside a policy if there is one. Only where models may be loaded."""
     from router.gate import judge
-    from router.policies import policy_of
     from workers.encoder import encode
 
-    known = policy_of(beside, encode) if beside else None
-    draft = compile_policy(content, bytes(classifier.content), encode, known=known)
-    return judge(cases, draft, known, encode, margin, advance)
+    return judge(cases, compiled(content, classifier, beside), beside, encode, margin, advance)
+
+
+def compiled(content: drafts.Snapshot, classifier: Classifier, known: Policy | None = None) -> Policy:
+    """The policy of a snapshot. Only where models may be loaded."""
+    from router.compiling import compile_policy
+    from workers.encoder import encode
+
+    return compile_policy(content, bytes(classifier.content), encode, known=known)
+
+
+def policy_of(revision: Revision | None) -> Policy | None:
+    """The policy of a revision, if there is one. Only where models may be loaded."""
+    from router import policies
+    from workers.encoder import encode
+
+    return policies.policy_of(revision, encode) if revision else None
 
 
 def labelled_cases() -> list[Case]:
@@ -99,7 +112,7 @@ def _check(trial: Trial) -> dict[str, Any]:
     if drafts.fingerprint(content, classifier.sha256) != trial.input["fingerprint"]:
         raise drafts.DraftChangedError
     live, margin = revisions.live_revision(), Safeguards.current().gate_margin
-    verdict = measure(content, classifier, live, labelled_cases(), margin, trial.advance)
+    verdict = measure(content, classifier, policy_of(live), labelled_cases(), margin, trial.advance)
     outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
     if trial.input["publish"] and verdict.passes:
         note, fingerprint = trial.input["note"], trial.input["fingerprint"]

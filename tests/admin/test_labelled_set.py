@@ -94,6 +94,21 @@ def test_the_same_message_is_not_taken_twice_and_what_was_typed_stays(ada: Admin
     assert LabelledMessage.objects.count() == 2
 
 
+def test_what_somebody_else_adds_at_the_same_moment_is_told_too(
+    ada: AdminClient, routes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LabelledMessage.objects.create(text="tl;dr", route="summarise")
+    twin_of, looked = labelled_set.twin_of, []
+
+    def too_early(*arguments: Any, **options: Any) -> Any:
+        looked.append(arguments)
+        return twin_of(*arguments, **options) if len(looked) > 1 else None
+
+    monkeypatch.setattr(labelled_set, "twin_of", too_early)
+    page = ada.submit(ADD, text="tl;dr", route="generate", context="")
+    assert "in the set already, on the route Summary" in errors(page)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

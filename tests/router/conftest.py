@@ -48,6 +48,9 @@ class FakeEncoder:
 
         return logits
 
+    def versions(self) -> dict[str, str]:
+        return {"fake": "1"}
+
     def tuned(
         self, messages: Sequence[tuple[str, str]], targets: Sequence[int], weights: Any, seed: int, report: Any
     ) -> dict[str, Any]:

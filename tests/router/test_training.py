@@ -61,7 +61,8 @@ def test_the_artefact_says_where_it_comes_from(artefact: bytes) -> None:
     assert metadata["roles"] == list(ROLES)
     assert metadata["data_sha256"] == data_hash(small_samples())
     assert metadata["seed"] == 1
-    assert {"versions", "metrics", "thresholds", "temperature", "features"} <= set(metadata)
+    assert {"metrics", "thresholds", "temperature", "features"} <= set(metadata)
+    assert {"numpy", "scipy", "scikit-learn", "router"} == set(metadata["versions"])
 
 
 def test_what_was_fitted_is_recognised(artefact: bytes) -> None:

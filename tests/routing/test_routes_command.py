@@ -76,6 +76,16 @@ def test_the_gate_in_ci_ends_with_one_for_a_file_that_is_worse(
     assert Revision.objects.count() == 1
 
 
+def test_two_files_are_compared_with_each_other(worse: None, labelled: Path, tmp_path: Path) -> None:
+    before, after = tmp_path / "before.toml", tmp_path / "after.toml"
+    routes("export", "live", "--output", before)
+    routes("export", "--output", after)
+    routes("publish", "--past-gate")  # what is live does not matter
+    with pytest.raises(CommandError, match="The gate refuses it"):
+        routes("check", "--file", after, "--beside", before, "--labelled", labelled)
+    assert "accuracy 1.000" in routes("check", "--file", before, "--beside", after, "--labelled", labelled)
+
+
 def test_differences_are_told_in_lines(defaults: None) -> None:
     assert routes("diff") == ""
     route = Route.objects.get(name="summarise")

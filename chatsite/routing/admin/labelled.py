@@ -10,6 +10,7 @@ import redis
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -135,6 +136,12 @@ class LabelledMessageAdmin(ModelAdmin):
             *(path(address, wrap(view), name=name) for address, (view, name) in pages.items()),
             *super().get_urls(),
         ]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:  # somebody else has added it since the form was checked; checked again, it says so
+            return super().changeform_view(request, *args, **kwargs)
 
     # --- Every change is in the audit log ---------------------------------------------------------------------------
 

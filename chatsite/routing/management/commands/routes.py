@@ -22,6 +22,7 @@ DRAFT, LIVE = "draft", "live"
 
 if TYPE_CHECKING:
     from router.gate import Verdict
+    from router.policy import Policy
 
 
 class Command(BaseCommand):
@@ -29,8 +30,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="action", required=True, metavar="action")
-        check = kinds.add_parser("check", help="have routes decide the labelled messages, beside the live revision")
+        check = kinds.add_parser("check", help="have routes decide the labelled messages, beside others")
         check.add_argument("--file", type=Path, help="routes as `export` writes them (default: the draft)")
+        check.add_argument("--beside", type=Path, help="routes to compare with (default: the live revision)")
         publish = kinds.add_parser("publish", help="check the draft, and make it live if it is not worse")
         publish.add_argument("--note", default="", help="what it changes and why")
         publish.add_argument("--author", help="the name of the user who publishes it")
@@ -117,12 +119,13 @@ class Command(BaseCommand):
         for warning in drafts.warnings(content):
             self.stdout.write(f"Probably not meant: {warning}")
         path, margin = options["labelled"], options["margin"]
-        live = revisions.live_revision()
-        sides = [content, live.snapshot] if live else [content]
-        names = {route["name"] for side in sides for route in side["routes"]}
+        beside = _beside(options.get("beside"))
+        names = {route["name"] for route in content["routes"]} | {
+            route.name for route in (beside.routes if beside else ())
+        }
         cases = _in_words(labelled.read_labelled)(path, names) if path else publishing.labelled_cases()
         margin = Safeguards.current().gate_margin if margin is None else margin
-        verdict = publishing.measure(content, classifier, live, cases, margin, lambda done, total: None)
+        verdict = publishing.measure(content, classifier, beside, cases, margin, lambda done, total: None)
         for name, figures in (("live", verdict.live), ("draft", verdict.draft)):
             if figures:
                 self.stdout.write(f"{name:6} accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}")
@@ -144,6 +147,11 @@ def _from_file(path: Path) -> tuple[drafts.Snapshot, Classifier]:
     if classifier is None:
         raise CommandError(f"The classifier {sha[:12]} that the file names is not in this installation.")
     return content, classifier
+
+
+def _beside(path: Path | None) -> Policy | None:
+    """What routes are compared with: those of a file, or what is live."""
+    return publishing.compiled(*_from_file(path)) if path else publishing.policy_of(revisions.live_revision())
 
 
 def _named(name: str) -> tuple[drafts.Snapshot, str]:
