@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Self
 
 import orjson
 from celery import Task, shared_task
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from workers.backends import backend_for
 from workers.backends.base import Run
 from workers.connections import client
-from workers.errors import WorkerError
+from workers.errors import UnknownModelError, WorkerError
 from workers.models import Model, Provider, Role
 
 logger = logging.getLogger(__name__)
@@ -125,37 +127,50 @@ def start_check(provider: Provider, model: Model | None, asked_by: Any) -> Trial
     return Trial.start(check_model, called.queue, asked_by, **facts)
 
 
-@shared_task(name="workers.check_model")
-def check_model(ticket: str) -> None:
-    """Call the model of a trial and keep what came of it, in words for an admin."""
+def attend(
+    ticket: str, work: Callable[[Trial], dict[str, Any]], failure: str, refusals: tuple[type[Exception], ...] = ()
+) -> None:
+    """Do the work of a trial, and keep the outcome that it gives, or in words for an admin why there is none.
+
+    The text of `refusals` says it all; of whatever else goes wrong, `failure` names what could not be done.
+    """
     trial = Trial.find(ticket)
     if trial is None:
         return
     trial.begin()
-    model = _model(trial)
-    if model is None:
-        trial.fail("It has been deleted in the meantime.")
-        return
-    began = time.perf_counter()
     try:
-        text = backend_for(model).check(_run(model))
-        trial.finish(text=text, seconds=time.perf_counter() - began)
-    except WorkerError as error:
+        trial.finish(**work(trial))
+    except refusals as error:
         trial.fail(str(error))
     except Exception as error:
-        logger.exception("The trial of %s failed in a way that was not expected.", model)
-        trial.fail(f"The test itself failed ({type(error).__name__}). The log of the worker says more.")
+        logger.exception("%s.", failure)
+        trial.fail(f"{failure} ({type(error).__name__}). The log of the worker says more.")
+
+
+@shared_task(name="workers.check_model")
+def check_model(ticket: str) -> None:
+    """Call the model of a trial and keep what came of it."""
+    attend(ticket, _called, "The test itself failed", (WorkerError,))
+
+
+def _called(trial: Trial) -> dict[str, Any]:
+    model = _model(trial)
+    began = time.perf_counter()
+    text = backend_for(model).check(_run(model))
+    return {"text": text, "seconds": time.perf_counter() - began}
 
 
 def _key(ticket: str) -> str:
     return f"trial:{ticket}"
 
 
-def _model(trial: Trial) -> Model | None:
-    if trial.input["model"]:
-        return Model.objects.select_related("provider").filter(pk=trial.input["model"]).first()
-    provider = Provider.objects.filter(pk=trial.input["provider"]).first()
-    return Model(provider=provider) if provider else None
+def _model(trial: Trial) -> Model:
+    try:
+        if trial.input["model"]:
+            return Model.objects.select_related("provider").get(pk=trial.input["model"])
+        return Model(provider=Provider.objects.get(pk=trial.input["provider"]))
+    except ObjectDoesNotExist as error:
+        raise UnknownModelError("It has been deleted in the meantime.") from error
 
 
 def _run(model: Model) -> Run:

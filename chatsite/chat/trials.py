@@ -18,7 +18,7 @@ from router.policy import Choice, Request
 from router.revisions import draft_is_published
 from router.strategies.explicit import UnknownRouteError
 from workers.models import Model
-from workers.trials import Trial
+from workers.trials import Trial, attend
 
 if TYPE_CHECKING:
     from router.policy import Policy
@@ -65,17 +65,12 @@ def described(choice: Choice, titles: Mapping[str, str]) -> dict[str, Any]:
 @shared_task(name="chat.try_message")
 def try_message(ticket: str) -> None:
     """Decide the message of a trial with the live revision, and with the draft where that is another."""
-    trial = Trial.find(ticket)
-    if trial is None:
-        return
-    trial.begin()
-    try:
-        request = Request(text=trial.input["text"], wanted_route=trial.input["wanted_route"])
-        choices = _choices(request)
-        trial.finish(choices=choices, difference=_difference(choices))
-    except Exception as error:
-        logger.exception("Trying a message failed.")
-        trial.fail(f"The message could not be decided ({type(error).__name__}). The log of the worker says more.")
+    attend(ticket, _tried, "The message could not be decided")
+
+
+def _tried(trial: Trial) -> dict[str, Any]:
+    choices = _choices(Request(text=trial.input["text"], wanted_route=trial.input["wanted_route"]))
+    return {"choices": choices, "difference": _difference(choices)}
 
 
 def _choices(request: Request) -> list[dict[str, Any]]:

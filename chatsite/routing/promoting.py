@@ -6,7 +6,6 @@ next to nothing of a shadow; so having run is no way past the gate.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from celery import shared_task
@@ -19,9 +18,7 @@ from router import revisions, rollouts
 from router.drafts import InvalidPolicyError
 from router.models import AuditEntry, Rollout, Safeguards
 from router.rollouts import RolloutError
-from workers.trials import Trial
-
-logger = logging.getLogger(__name__)
+from workers.trials import Trial, attend
 
 
 def start_promotion(asked_by: Any, rollout: Rollout) -> Trial:
@@ -40,19 +37,8 @@ def promote_past_gate(author: Any, rollout: Rollout) -> None:
 @shared_task(name="routing.promote_if_it_passes")
 def promote_if_it_passes(ticket: str) -> None:
     """Measure the revision of a trial, and make it live if it passes."""
-    trial = Trial.find(ticket)
-    if trial is None:
-        return
-    trial.begin()
-    try:
-        trial.finish(**_measure_and_promote(trial))
-    except (InvalidPolicyError, RolloutError, revisions.LiveChangedError) as error:
-        trial.fail(str(error))
-    except PermissionDenied:
-        trial.fail("You may not publish any more.")
-    except Exception as error:
-        logger.exception("Promoting failed.")
-        trial.fail(f"It could not be measured ({type(error).__name__}). The log of the worker says more.")
+    refusals = (InvalidPolicyError, RolloutError, revisions.LiveChangedError, PermissionDenied)
+    attend(ticket, _measure_and_promote, "It could not be measured", refusals)
 
 
 def _measure_and_promote(trial: Trial) -> dict[str, Any]:

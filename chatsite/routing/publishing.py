@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,11 @@ from chatsite.routing.queue import BACKGROUND
 from router import drafts, revisions
 from router.labelled import Case
 from router.models import AuditEntry, Classifier, LabelledMessage, Revision, Safeguards
-from workers.trials import Trial
+from workers.trials import Trial, attend
 
 if TYPE_CHECKING:
     from router.gate import Verdict
     from router.policy import Policy
-
-logger = logging.getLogger(__name__)
 
 OVERRIDE_PERMISSION = "router.publish_past_gate"
 
@@ -54,19 +51,8 @@ def publish_past_gate(author: Any, note: str, fingerprint: str) -> Revision:
 @shared_task(name="routing.check_draft")
 def check_draft(ticket: str) -> None:
     """Measure the draft of a trial, and publish it if that was asked for and it passes."""
-    trial = Trial.find(ticket)
-    if trial is None:
-        return
-    trial.begin()
-    try:
-        trial.finish(**_check(trial))
-    except (drafts.InvalidPolicyError, drafts.DraftChangedError, revisions.LiveChangedError) as error:
-        trial.fail(str(error))
-    except PermissionDenied:
-        trial.fail("You may not publish any more.")
-    except Exception as error:
-        logger.exception("Checking the draft failed.")
-        trial.fail(f"The draft could not be checked ({type(error).__name__}). The log of the worker says more.")
+    refusals = (drafts.InvalidPolicyError, drafts.DraftChangedError, revisions.LiveChangedError, PermissionDenied)
+    attend(ticket, _check, "The draft could not be checked", refusals)
 
 
 def measure(
@@ -128,5 +114,5 @@ def publisher(user_id: int) -> Any:
     """The user, if they may publish now. Raises `PermissionDenied`: a check takes long enough to lose the right."""
     user = get_user_model().objects.filter(pk=user_id).first()
     if user is None or not user.has_perm("router.publish_revision"):
-        raise PermissionDenied
+        raise PermissionDenied("You may not publish any more.")
     return user

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import count
@@ -18,12 +17,10 @@ from router import corrections, drafts, revisions
 from router.artefact import ArtefactError, with_metadata
 from router.models import AuditEntry, Classifier, Correction, Example, Route
 from router.models.labelled import fingerprint
-from workers.trials import Trial
+from workers.trials import Trial, attend
 
 if TYPE_CHECKING:
     from router.training_data import Sample
-
-logger = logging.getLogger(__name__)
 
 SEED = 1
 SOURCE = "correction"
@@ -42,17 +39,8 @@ def start_refit(asked_by: Any) -> Trial:
 @shared_task(name="routing.refit_classifier")
 def refit_classifier(ticket: str) -> None:
     """Fit, make the result the draft's classifier, and keep how it does before and after."""
-    trial = Trial.find(ticket)
-    if trial is None:
-        return
-    trial.begin()
-    try:
-        trial.finish(**_refit(trial))
-    except (NothingToLearnError, ArtefactError, drafts.InvalidPolicyError, revisions.DraftChangedError) as error:
-        trial.fail(str(error))
-    except Exception as error:
-        logger.exception("The classifier could not be refitted.")
-        trial.fail(f"The classifier could not be fitted ({type(error).__name__}). The log of the worker says more.")
+    refusals = (NothingToLearnError, ArtefactError, drafts.InvalidPolicyError, revisions.DraftChangedError)
+    attend(ticket, _refit, "The classifier could not be fitted", refusals)
 
 
 def learnable() -> QuerySet[Correction]:
