@@ -20,7 +20,7 @@ from router.training_data import ROLES, Sample
 REGULARISATION = 1.0  # inverse strength; chosen on held-out groups and tasks, flat between 1 and 4
 TOLERANCE = 1e-3
 # Messages that people wrote for exactly this weigh more than those made of parts.
-SOURCE_WEIGHTS = {"message": 3.0, "instruction": 3.0, "unasked": 0.5}
+SOURCE_WEIGHTS = {"message": 2.0, "unasked": 0.5}
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from router.rows import read_rows
 ROLES = ("summarise", "classify", "generate")
 OWN_DATA = Path(__file__).parent / "data"
 
-JOINED_PASSAGES = 2500  # with written instructions, and as many with patterns
+JOINED_PASSAGES = 4000  # with written instructions, and as many with patterns
 PATTERNS_ALONE = 800  # of each role
 UNASKED_SHARE = 0.2
 DIALOGUE_SHARE = 0.15
