@@ -15,6 +15,7 @@ import safetensors.numpy
 from router.artefact import MAX_BYTES, SHIPPED, ArtefactError, read_metadata
 from router.classifier import RoleClassifier, save
 from router.features import DIMENSIONS, VERSION
+from workers.encoder import encode
 
 ROLES = ("summarise", "classify", "generate")
 
@@ -81,7 +82,7 @@ def test_the_web_tier_reads_metadata_and_checks_rules_without_numpy() -> None:
 def test_the_shipped_classifier_fits_this_version_and_is_small() -> None:
     content = SHIPPED.read_bytes()
     assert len(content) < MAX_BYTES
-    classifier = RoleClassifier.load(content)
+    classifier = RoleClassifier.load(content, encode)  # both models, as light workers run it
     for text, role in [
         ("Can you summarise this article for me?", "summarise"),
         ("tl;dr", "summarise"),
