@@ -25,7 +25,7 @@ class Command(BaseCommand):
             metavar="FILE.jsonl",
             help="more messages; only rows of Dolly whose label is clear are used (CC BY-SA 3.0). May be repeated.",
         )
-        parser.add_argument("--linear", action="store_true", help="fit no encoder: three minutes instead of twenty-five")
+        parser.add_argument("--linear", action="store_true", help="fit no encoder: much faster")
         parser.add_argument("--output", type=Path, default=SHIPPED, help="where to write (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=1, help="draws the joined messages (default: %(default)s)")
 
