@@ -1,4 +1,4 @@
-"""Replays: what real messages would become if the router were another one."""
+"""What the background worker does for whoever changes the router: replays, with their flips, and trainings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import ExpressionWrapper, F, Q
 
 from chatsite.chat.models import Turn
 from chatsite.routing.queue import BACKGROUND
@@ -112,3 +112,51 @@ class ReplayedFlip(models.Model):
 
     def __str__(self) -> str:
         return f"{self.old_route or 'nothing'} → {self.new_route or 'nothing'}"
+
+
+class Training(Job):
+    """One fit of a whole classifier. What it is fitted on is fixed when it is asked for."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    rows: Any = models.JSONField(help_text="Messages beside the project's own: text, role and context of each.")
+    seed = models.PositiveIntegerField()
+    with_encoder = models.BooleanField()
+    log: Any = models.JSONField(default=list, help_text="What it has reported so far, a line each.")
+    classifier = models.ForeignKey(
+        Classifier, null=True, on_delete=models.PROTECT, related_name="+", help_text="What came of it."
+    )
+
+    queue = BACKGROUND
+
+    class Meta(Job.Meta):
+        ordering = ["-created_at"]
+        constraints = [
+            *Job.Meta.constraints,
+            # All open rows have the same value of this, so there is one at most.
+            models.UniqueConstraint(
+                ExpressionWrapper(Q(status__in=["queued", "running"]), models.BooleanField()),
+                name="one_open_training",
+                condition=Q(status__in=["queued", "running"]),
+            ),
+            models.CheckConstraint(
+                name="a_done_training_has_a_classifier", condition=~Q(status="done") | ~Q(classifier=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        more = f", with {len(self.rows):,} messages more" if self.rows else ""
+        return f"training {'with' if self.with_encoder else 'without'} the encoder, seed {self.seed}{more}"
+
+    @property
+    def reply_id(self) -> uuid.UUID:  # type: ignore[override]
+        """A training writes no reply; its own id names its lease."""
+        return self.id
+
+    def publish(self) -> None:
+        from chatsite.routing.training import train_classifier
+
+        train_classifier.apply_async(
+            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
+        )

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from chatsite.routing import promoting, publishing, refitting, replaying  # noqa: F401  (registers their tasks)
+from chatsite.routing import promoting, publishing, refitting, replaying, training  # noqa: F401  (registers tasks)
 from chatsite.routing.queue import BACKGROUND
 from workers import leases
 

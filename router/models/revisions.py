@@ -114,6 +114,7 @@ class AuditEntry(models.Model):
         ROLLOUT_END = "rollout_end", "ended a rollout"
         CORRECTIONS = "corrections", "reviewed corrections"
         REFIT = "refit", "refitted the classifier"
+        TRAIN = "train", "trained a classifier"
         REPLAY = "replay", "replayed people's messages"
         LABELLED_SET = "labelled_set", "changed the labelled set"
 

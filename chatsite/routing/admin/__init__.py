@@ -9,4 +9,5 @@ from chatsite.routing.admin import (  # noqa: F401
     revisions,
     rollouts,
     safeguards,
+    trainings,
 )
