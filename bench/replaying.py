@@ -42,7 +42,6 @@ from router.models import Decision, Route  # noqa: E402
 from router.rows import read_rows  # noqa: E402
 from tests import processes  # noqa: E402
 from tests.sessions import session_of  # noqa: E402
-from workers.connections import client  # noqa: E402
 
 STORED = 5000
 BLOCK = 25
@@ -84,7 +83,7 @@ def background_worker() -> Iterator[None]:
         "-c", AT_LOWEST_PRIORITY, *celery, "--without-gossip", "--without-mingle", OMP_NUM_THREADS="1"
     )
     try:
-        processes.wait_until(lambda: client().keys(f"alive:{BACKGROUND}:*:{process.pid}"), 60, "the background worker")
+        processes.wait_until(lambda: processes.says_it_serves(process.pid, BACKGROUND), 60, "the background worker")
         yield
     finally:
         process.stop()

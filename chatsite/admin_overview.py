@@ -17,7 +17,7 @@ from router.models import Correction, Revision, Route, RouteModel
 from router.revisions import draft_is_published
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
-from workers.trials import is_served
+from workers.presence import processes
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,14 @@ def _missing_models() -> list[Task]:
 def _missing_workers() -> list[Task]:
     queues = {"route"} | {model.queue for model in Model.objects.filter(is_enabled=True).select_related("provider")}
     try:
-        return [
-            Task(f"No worker serves the queue “{queue}”: what is sent there waits.")
-            for queue in sorted(queues)
-            if not is_served(queue)
-        ]
+        workers = processes()
     except redis.RedisError:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
+    return [
+        Task(f"No worker serves the queue “{queue}”: what is sent there waits.")
+        for queue in sorted(queues)
+        if not any(worker.serves(queue) for worker in workers)
+    ]
 
 
 def _corrections_to_review() -> list[Task]:

@@ -1,9 +1,11 @@
 """Is the process of this container well? `healthcheck.py web | worker QUEUE | reaper` ends with 0 or 1."""
 
 import http.client
+import json
 import os
 import socket
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -16,17 +18,18 @@ def web_answers() -> bool:
     return connection.getresponse().status < 400
 
 
-def has_key(pattern: str) -> bool:
-    with redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=5) as client:
-        return any(True for _ in client.scan_iter(pattern, count=1000))
+def worker_serves(queue: str, client: Any) -> bool:
+    """Whether a worker process of this container says of itself that it serves `queue` (`workers/presence.py`)."""
+    names = (name.decode() for name in client.smembers("processes"))
+    mine = [f"process:{name}" for name in names if name.startswith(f"{socket.gethostname()}:")]
+    return any(queue in json.loads(value)["queues"] for value in (client.mget(mine) if mine else []) if value)
 
 
 def is_well(kind: str, *queue: str) -> bool:
     if kind == "web":
         return web_answers()
-    if kind == "worker":
-        return has_key(f"alive:{queue[0]}:{socket.gethostname()}:*")
-    return has_key("reaper")
+    with redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=5) as client:
+        return worker_serves(queue[0], client) if kind == "worker" else bool(client.exists("reaper"))
 
 
 if __name__ == "__main__":

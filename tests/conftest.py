@@ -24,7 +24,7 @@ from workers.models import Model, Provider
 def _fresh_redis() -> None:
     """Each test begins with an empty Redis, but for what living processes say of themselves."""
     for key in client().scan_iter():
-        if not key.startswith((b"alive:", b"_kombu")):
+        if not key.startswith((b"process", b"_kombu")):
             client().delete(key)
 
 

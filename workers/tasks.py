@@ -1,11 +1,13 @@
 """The tasks of inference workers: an id and an attempt come in, everything else is in the database."""
 
+from contextlib import suppress
 from typing import Any
 
+import redis
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from workers import completing, encoder, leases, running, trials  # noqa: F401  (trials registers its task)
+from workers import completing, encoder, leases, presence, running, trials  # noqa: F401  (trials registers its task)
 from workers.models import Completion, Model
 
 
@@ -17,10 +19,29 @@ def complete(completion_id: str, attempt: int) -> None:
             completing.run(*held)
 
 
+@worker_init.connect
+def appear(sender: Any, **kwargs: Any) -> None:
+    """Be seen from the beginning: what is being loaded, and for how long, explains why nothing is served yet."""
+    presence.own.appear(sender.concurrency)
+    leases.start_keeper()
+
+
 @worker_ready.connect
 def get_ready(sender: Any, **kwargs: Any) -> None:
     """Load what every local answer needs, then say that the queues of this process are served."""
     queues = set(sender.app.amqp.queues.consume_from) & set(Model.Queue.values)
     if Model.Queue.LOCAL in queues:
         encoder.encode(["Loads the weights."])
-    leases.announce(queues)
+    presence.own.announce(queues)
+
+
+@worker_shutting_down.connect
+def take_nothing_more(**kwargs: Any) -> None:
+    presence.own.drain(True)
+
+
+@worker_shutdown.connect
+def disappear(**kwargs: Any) -> None:
+    """What a stopped process was is nobody's concern any more."""
+    with suppress(redis.RedisError):
+        presence.own.leave()

@@ -115,11 +115,6 @@ class Trial:
         return time.time() - self.saved_at
 
 
-def is_served(queue: str) -> bool:
-    """Whether a living worker takes tasks from `queue`. Raises `redis.RedisError`."""
-    return any(True for _ in client().scan_iter(f"alive:{queue}:*", count=1000))
-
-
 def start_check(provider: Provider, model: Model | None, asked_by: Any) -> Trial:
     """Have a worker call `model`, or only reach the provider if there is none. Raises as `Trial.start`."""
     called = model or Model(provider=provider)

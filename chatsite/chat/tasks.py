@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from chatsite.chat import trials  # noqa: F401  (registers its task)
 from chatsite.chat.models import Turn
 from router import policies
-from workers import leases, running
+from workers import presence, running
 
 _stop = threading.Event()
 
@@ -33,7 +33,7 @@ def get_ready(sender: Any, **kwargs: Any) -> None:
 
         answering.warm_up()
         threading.Thread(target=policies.follow, args=[encode, _stop], daemon=True).start()
-        leases.announce([Turn.queue])
+        presence.own.announce([Turn.queue])
 
 
 @worker_shutting_down.connect

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import redis.asyncio
 from redis.exceptions import RedisError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from chatsite.launch.procfile import Process
+from workers import presence
 
 LOOK_SECONDS = 0.2
 REPORT_SECONDS = 10.0
@@ -46,8 +48,14 @@ async def _is_up(process: Process, port: int, client: redis.asyncio.Redis) -> bo
     if process.name == "web":
         return await _answers(f"http://127.0.0.1:{port}/sign-in/")
     if process.queue:
-        return bool([key async for key in client.scan_iter(f"alive:{process.queue}:*", count=1000)])
+        return await _is_served(process.queue, client)
     return True
+
+
+async def _is_served(queue: str, client: Any) -> bool:
+    names = [name.decode() for name in await client.smembers(presence.INDEX)]
+    values = await client.mget(map(presence.key, names)) if names else []
+    return any(presence.parse(value).serves(queue) for value in values if value)
 
 
 async def _answers(url: str) -> bool:

@@ -6,11 +6,11 @@ from celery.signals import worker_ready
 
 from chatsite.routing import promoting, publishing, refitting, replaying, training  # noqa: F401  (registers tasks)
 from chatsite.routing.queue import BACKGROUND
-from workers import leases
+from workers import presence
 
 
 @worker_ready.connect
 def get_ready(sender: Any, **kwargs: Any) -> None:
     """Say that the queue is served. Models are loaded when the first task comes."""
     if BACKGROUND in sender.app.amqp.queues.consume_from:
-        leases.announce([BACKGROUND])
+        presence.own.announce([BACKGROUND])

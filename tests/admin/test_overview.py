@@ -6,6 +6,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from tests.admin.conftest import AdminClient
+from tests.processes import pretended_worker
+from workers import presence
 from workers.connections import client
 from workers.models import Completion, Model, Provider
 
@@ -31,12 +33,11 @@ def test_it_works_before_anything_is_there(ada: AdminClient) -> None:
 
 
 def test_it_names_queues_that_nobody_serves(ada: AdminClient, defaults: None) -> None:
-    for key in client().scan_iter("alive:*"):
-        client().delete(key)
-    client().set("alive:route:a-test:1", 1, px=60_000)
-    assert "the queue “local”" in shown(ada)
-    assert "the queue “route”" not in shown(ada)
-    client().delete("alive:route:a-test:1")
+    client().delete(presence.INDEX)
+    with pretended_worker(queues=["route"]):
+        page = shown(ada)
+    assert "the queue “local”" in page
+    assert "the queue “route”" not in page
 
 
 def test_it_counts_answers_that_were_set_aside(ada: AdminClient, defaults: None) -> None:

@@ -16,7 +16,7 @@ from router.models import Revision, Route
 from router.revisions import publish
 from tests.admin.conftest import CANARY, AdminClient, said
 from tests.backends.fake_provider import FakeProvider
-from tests.processes import Process, wait_until
+from tests.processes import Process, pretended_worker, wait_until
 from workers import queues, trials
 from workers.connections import client
 from workers.models import Model, Provider
@@ -110,11 +110,10 @@ def test_the_page_says_that_nobody_works(ada: AdminClient, admin: Any) -> None:
 
 def test_the_page_says_that_everybody_is_busy(ada: AdminClient, admin: Any) -> None:
     provider = Provider.objects.create(name="Acme", base_url="http://127.0.0.1:9/v1")
-    client().set("alive:busy:a-test:1", 1, px=60_000)
     Trial("ticket", admin.pk, "busy", time.time() - 11, {}).save()
-    page = ada.get(f"/admin/workers/provider/{provider.pk}/trials/ticket/").content.decode()
+    with pretended_worker(queues=["busy"]):
+        page = ada.get(f"/admin/workers/provider/{provider.pk}/trials/ticket/").content.decode()
     assert "Every worker of the queue “busy” is busy" in page
-    client().delete("alive:busy:a-test:1")
 
 
 def test_the_page_says_that_a_worker_is_silent(ada: AdminClient, admin: Any) -> None:

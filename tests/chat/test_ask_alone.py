@@ -11,6 +11,7 @@ from tests.chat.test_ask import ask
 from tests.environment import free_port
 from tests.processes import wait_until
 from workers.connections import client
+from workers.presence import is_served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +28,7 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_without_workers_it_does_their_work(defaults: None) -> None:
-    wait_until(lambda: not client().keys("alive:route:*"), what="the workers of earlier tests to be forgotten")
+    wait_until(lambda: not is_served("route"), what="the workers of earlier tests to be forgotten")
     shown = ask(QUESTION, "--route", "classify")
     assert shown.startswith("[classify by explicit")
     assert "not spam" in shown

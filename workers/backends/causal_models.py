@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from workers import presence
 from workers.errors import BackendUnavailableError, ProviderRefusedError, UnknownModelError
 
 MODELS_KEPT = 2
@@ -99,14 +100,16 @@ class CausalModels:
                 loading = self._loading[key] = Future()
             self._loading.move_to_end(key)
             while len(self._loading) > self._kept:
-                self._loading.popitem(last=False)
+                (forgotten, _), _ = self._loading.popitem(last=False)
+                presence.own.unloaded(forgotten)
         if is_ours:
             self._load(key, loading)
         return loading.result()
 
     def _load(self, key: tuple[str, str], loading: Future[CausalModel]) -> None:
         try:
-            loading.set_result(load(*key))
+            with presence.own.loading(key[0]):
+                loading.set_result(load(*key))
         except BaseException as error:
             with self._lock:
                 if self._loading.get(key) is loading:

@@ -25,8 +25,8 @@ from router.drafts import InvalidPolicyError
 from router.models import AuditEntry, Decision, Revision
 from router.policy import Choice
 from router.revisions import draft_is_published
-from workers import trials
 from workers.jobs import Job
+from workers.presence import is_served
 from workers.trial_pages import NO_REDIS
 
 OFFERED_REVISIONS = 50
@@ -227,7 +227,7 @@ def _hint(replay: Replay) -> str:
     if replay.status != Job.Status.QUEUED:
         return ""
     try:
-        if trials.is_served(replay.queue):
+        if is_served(replay.queue):
             return "It begins as soon as what was asked for earlier is done."
     except redis.RedisError:
         return NO_REDIS

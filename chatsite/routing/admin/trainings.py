@@ -22,8 +22,8 @@ from chatsite.routing.models import Training
 from router import drafts
 from router.labelled import MAX_BYTES, Case, LabelledFileError, read_file
 from router.models import Classifier, Route
-from workers import trials
 from workers.jobs import Job
+from workers.presence import is_served
 from workers.trial_pages import NO_REDIS
 
 PERMISSION_TO_TAKE = "router.change_route"  # what it changes is the draft
@@ -180,7 +180,7 @@ def _hint(row: Training) -> str:
     if row.status != Job.Status.QUEUED:
         return ""
     try:
-        if trials.is_served(row.queue):
+        if is_served(row.queue):
             return "It begins as soon as what was asked for earlier is done."
     except redis.RedisError:
         return NO_REDIS

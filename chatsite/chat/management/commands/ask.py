@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from chatsite.chat import notices, turns
 from chatsite.chat.models import Turn
 from chatsite.chat.turns import RefusedError
-from workers import tasks
+from workers import presence, tasks
 from workers.connections import client, stream_key
 from workers.events import Event, Kind
 
@@ -123,7 +123,7 @@ def _facts(turn: Turn, model: Any, trouble: str) -> dict[str, Any]:
 
 def _workers_are_running() -> bool:
     try:
-        return bool(client().keys("alive:route:*"))
+        return presence.is_served(Turn.queue)
     except redis.RedisError:
         return False
 
