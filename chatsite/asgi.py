@@ -17,12 +17,14 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from chatsite.chat.consumers import ChatConsumer  # noqa: E402
+from chatsite.operations.lifespan import lifespan  # noqa: E402
 
 sockets = URLRouter([path("ws/", ChatConsumer.as_asgi())])
 
 # Exact origins: the validator that goes by host names accepts any scheme and port.
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": http,
         "websocket": OriginValidator(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS),
     }

@@ -1,8 +1,11 @@
 """The Celery application that all tiers share."""
 
 import os
+import sys
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 
 from workers.slots import WakeWhenFree
 
@@ -12,3 +15,14 @@ app = Celery("switchyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(WakeWhenFree)
 app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "workers"])
+
+
+@worker_init.connect
+def check_start(**_: Any) -> None:
+    """A worker takes no task where answers would be lost."""
+    from chatsite.operations import checks
+
+    try:
+        checks.check_start()
+    except checks.CannotStartError as error:
+        sys.exit(str(error))

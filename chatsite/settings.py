@@ -62,11 +62,23 @@ def is_exact_origin(origin: str) -> bool:
     return is_exact and is_host and has_valid_port(parts)
 
 
+def is_guessable(key: str) -> bool:
+    """What Django's own check for deployment says of a secret key."""
+    return key.startswith("django-insecure-") or len(set(key)) < 5
+
+
+def is_this_machine(origin: str) -> bool:
+    host = urlsplit(origin).hostname or ""
+    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+
+
 DEBUG: bool = env.bool("DEBUG", True)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
 SECRET_KEY: str = in_production("SECRET_KEY", env.str("SECRET_KEY", ""), lambda: local_secret("secret_key"))
 if not DEBUG and len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters.")
+if not DEBUG and is_guessable(SECRET_KEY):
+    raise ImproperlyConfigured("SECRET_KEY can be guessed: set 50 random characters, as openssl rand -base64 48 makes.")
 # Provider keys are encrypted with the first key and read with any of them, so that keys can be rotated.
 ENCRYPTION_KEYS: list[str] = list(filter(None, map(str.strip, env.list("ENCRYPTION_KEYS", [])))) or [SECRET_KEY]
 if not DEBUG and min(map(len, ENCRYPTION_KEYS)) < 32:
@@ -82,6 +94,11 @@ ALLOWED_ORIGINS: list[str] = in_production(
 if not all(map(is_exact_origin, ALLOWED_ORIGINS)):
     raise ImproperlyConfigured(
         "ALLOWED_ORIGINS takes exact origins such as https://chat.example.org: no wildcards, nothing after the host."
+    )
+if DEBUG and (foreign := [origin for origin in ALLOWED_ORIGINS if not is_this_machine(origin)]):
+    raise ImproperlyConfigured(
+        f"DEBUG is on and ALLOWED_ORIGINS names {foreign[0]}: whoever opens it could read code and settings on error "
+        "pages. Set DEBUG=0 for a site that others use, or leave ALLOWED_ORIGINS to this machine."
     )
 ALLOWED_HOSTS = [urlsplit(origin).hostname or "" for origin in ALLOWED_ORIGINS]
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
@@ -101,6 +118,7 @@ INSTALLED_APPS = [
     "csp",
     "chatsite.accounts",
     "chatsite.chat",
+    "chatsite.operations",
     "chatsite.routing",
     "router",
     "workers",

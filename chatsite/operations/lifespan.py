@@ -1,0 +1,25 @@
+"""The beginning and the end of a web process, as the server announces them (ASGI's lifespan)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chatsite.chat.threads import in_thread
+from chatsite.operations.checks import CannotStartError, check_start
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Refuse to start where answers would be lost; the server logs the sentence and exits."""
+    await receive()
+    try:
+        await in_thread(check_start)()
+    except CannotStartError as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
