@@ -1,10 +1,11 @@
 # make run     start Switchyard on this machine
 # make test    set up and pass everything: static checks, unit, worker and browser suites
+# make test-rabbitmq   the tests with RabbitMQ as the broker; needs the distribution's rabbitmq-server
 # make check   the static checks alone
 # make fmt     let ruff put the code in order
 
 .POSIX:
-.PHONY: run test check fmt constraints
+.PHONY: run test test-rabbitmq check fmt constraints
 python = .venv/bin/python
 
 # Not `-m chatsite.launch`: Ctrl-C while Python is still loading modules is to end it without a traceback.
@@ -18,6 +19,10 @@ test:
 	@scripts/chromium.sh
 	@$(MAKE) check
 	$(python) -m pytest --numprocesses 2 --dist loadfile
+
+test-rabbitmq:
+	@scripts/install.sh dev
+	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_worker_death.py tests/chat/test_answers.py
 
 check:
 	@scripts/install.sh dev

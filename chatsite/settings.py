@@ -217,24 +217,48 @@ STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600, validate=at_least(
 MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))
 POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at_least(0))
 
-CELERY_BROKER_URL = env.str("BROKER_URL", REDIS_URL)
+# --- The broker: this Redis, another one, or RabbitMQ; workers/broker.py knows them apart --------------------------
+BROKER_URL: str = env.str("BROKER_URL", "") or REDIS_URL
+_broker_url = urlsplit(BROKER_URL)
+if _broker_url.scheme not in ("redis", "rediss", "unix", "amqp", "amqps") or not has_valid_port(_broker_url):
+    raise ImproperlyConfigured(
+        "BROKER_URL takes redis://:password@host:port/0 for Redis or amqp://user:password@host:port/vhost for RabbitMQ "
+        "(rediss:// and amqps:// for TLS)."
+    )
+if not DEBUG and _broker_url.scheme != "unix" and not _broker_url.password:
+    raise ImproperlyConfigured("BROKER_URL has no password: whoever reaches that broker could read and add work.")
+IS_RABBITMQ = _broker_url.scheme in ("amqp", "amqps")
+CELERY_BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_TIMEOUT = 5
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "route"
-# Redis serves lower numbers first: new attempts go before work that has not been tried yet.
-CELERY_TASK_DEFAULT_PRIORITY = 5
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "priority_steps": [0, 5],
-    "sep": ":",
-    "queue_order_strategy": "priority",
-    # Tasks are acknowledged early and recovered by the reaper, never by the broker.
-    "visibility_timeout": 24 * 3600,
-    "socket_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
-    "socket_connect_timeout": 5,
-}
+# New attempts go before work that has not been tried yet.
+if IS_RABBITMQ:  # higher numbers first
+    RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 5, 0
+    CELERY_TASK_QUEUE_MAX_PRIORITY = RETRY_PRIORITY
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "confirm_publish": True,
+        "read_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
+        "write_timeout": 5,
+    }
+    CELERY_BROKER_HEARTBEAT = 10
+else:  # lower numbers first
+    RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 0, 5
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "priority_steps": [RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY],
+        "sep": ":",
+        "queue_order_strategy": "priority",
+        "visibility_timeout": 24 * 3600,  # beyond any task: what a worker had taken is the reaper's to give back
+        "socket_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
+        "socket_connect_timeout": 5,
+    }
+# A worker holds no more than it runs. Redis would not give back what a worker had acknowledged late before the above
+# time; RabbitMQ does at once, and counts what is not acknowledged against the worker's slots.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_DISABLE_PREFETCH = not IS_RABBITMQ
+CELERY_TASK_ACKS_LATE = IS_RABBITMQ
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False

@@ -42,6 +42,7 @@ def _prepare() -> None:
     os.environ["VAR_DIR"] = directory
     os.environ["PORT"] = str(free_port())
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+    os.environ["BROKER_URL"] = os.environ.get("TEST_BROKER_URL", "")
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["POLICY_CHECK_SECONDS"] = "0"  # a revision that a test publishes is in force for its next message
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL"):  # load_defaults would connect them

@@ -8,6 +8,7 @@ process:<host>:<pid>     what a worker process says of itself (`workers.presence
 processes               the names of all of them
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
+published:<id>:<attempt>  RabbitMQ has confirmed this attempt's message (`workers.broker`)
 """
 
 from functools import cache
@@ -25,6 +26,12 @@ def client() -> Any:
     Untyped, because redis-py's annotations describe every protocol and decoding at once.
     """
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+
+
+def server_run() -> tuple[str, float]:
+    """Which run of the Redis server this is, and for how many seconds it has been up. Raises `redis.RedisError`."""
+    info: dict[str, Any] = client().info("server")
+    return info["run_id"], float(info["uptime_in_seconds"])
 
 
 def stream_key(reply_id: UUID | str) -> str:

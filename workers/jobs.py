@@ -10,9 +10,12 @@ from __future__ import annotations
 import uuid
 from typing import Any, Self
 
+from celery import Task
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+
+from workers import broker
 
 
 class Job(models.Model):
@@ -70,9 +73,14 @@ class Job(models.Model):
         """The name of the queue that this job waits in."""
         raise NotImplementedError
 
-    def publish(self) -> None:
-        """Hand this attempt to its queue. Raises `kombu.exceptions.OperationalError` if the broker is away."""
+    @property
+    def task(self) -> Task:
+        """The task that is given the id and the attempt."""
         raise NotImplementedError
+
+    def publish(self) -> None:
+        """Hand this attempt to its queue. Raises as `broker.publish` does."""
+        broker.publish(self.task, (str(self.pk), self.attempt), self.queue)
 
     def enqueue_on_commit(self) -> None:
         """Publish when the surrounding transaction commits; a broker that is away is the reaper's business."""

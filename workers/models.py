@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from celery import Task
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -172,12 +173,11 @@ class Completion(Job):
     def queue(self) -> str:
         return self.model.queue if self.model else Model.Queue.REMOTE
 
-    def publish(self) -> None:
+    @property
+    def task(self) -> Task:
         from workers.tasks import complete
 
-        complete.apply_async(
-            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
-        )
+        return complete
 
     def usage(self) -> dict[str, Any]:
         """Tokens and cost as a JSON-ready mapping."""

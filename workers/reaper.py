@@ -29,8 +29,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from workers import queues, stream
-from workers.connections import client
+from workers import broker, stream
+from workers.connections import client, server_run
 from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import lease_key
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 SCAN_SECONDS = 0.5
 SCANS_WITHOUT_LEASE = 2
 LOST_AFTER_SECONDS = 1.5
+LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
 DUTY_SECONDS = 5
 ROUND_SECONDS = 5
 
@@ -67,6 +68,7 @@ class Reaper:
         self._run_id = ""
         self._patient_until = 0.0
         self._next_round = 0.0
+        self._next_look = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Scan until `stop` is set. A database or Redis that is away is waited for."""
@@ -87,9 +89,11 @@ class Reaper:
         self._notice_restart()
         seen = {sighting: self._first_seen.get(sighting, now) for sighting in _open_jobs()}
         self._first_seen = seen
-        self._publish_lost(
-            [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
-        )
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._publish_lost(
+                [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
+            )
         if now >= self._patient_until:
             self._recover_dead([s for s in seen if s.status == "running"])
 
@@ -107,7 +111,7 @@ class Reaper:
         return False
 
     def _notice_restart(self) -> None:
-        run_id, uptime_seconds = queues.broker_run_id()
+        run_id, uptime_seconds = server_run()
         if run_id != self._run_id:
             self._run_id = run_id
             if uptime_seconds < 2 * settings.LEASE_SECONDS:
@@ -118,15 +122,14 @@ class Reaper:
         self._patient_until = time.monotonic() + 2 * settings.LEASE_SECONDS
 
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
-        if not waiting:
-            return
-        jobs = list(_load(waiting))
-        queued = queues.waiting({job.queue for job in jobs})
-        for job in jobs:
-            if (str(job.pk), job.attempt) not in queued:
-                logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
-                job.publish()
-            self._first_seen.pop(_Sighting(type(job), job.pk, job.attempt, "queued"), None)
+        jobs = {(str(job.pk), job.attempt): job for job in _load(waiting)}
+        queued: dict[str, set[broker.TaskKey]] = {}
+        for key, job in jobs.items():
+            queued.setdefault(job.queue, set()).add(key)
+        for job in (jobs[key] for key in broker.lost(queued)):
+            logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
+            job.publish()
+            del self._first_seen[_Sighting(type(job), job.pk, job.attempt, "queued")]
 
     def _recover_dead(self, running: list[_Sighting]) -> None:
         leases = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in running]) if running else []

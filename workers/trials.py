@@ -130,7 +130,7 @@ def attend(
     The text of `refusals` says it all; of whatever else goes wrong, `failure` names what could not be done.
     """
     trial = Trial.find(ticket)
-    if trial is None:
+    if trial is None or trial.state != "waiting":  # a broker may deliver a task again whose worker died
         return
     trial.begin()
     try:

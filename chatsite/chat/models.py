@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from celery import Task
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -83,12 +84,11 @@ class Turn(Job):
     def __str__(self) -> str:
         return f"turn {self.reply_id} ({self.status})"
 
-    def publish(self) -> None:
+    @property
+    def task(self) -> Task:
         from chatsite.chat.tasks import decide_turn
 
-        decide_turn.apply_async(
-            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
-        )
+        return decide_turn
 
     @property
     def answer(self) -> Job:

@@ -42,7 +42,7 @@ def check_start() -> None:
 def check_redis(**_: Any) -> list[checks.CheckMessage]:
     """Each Redis that holds queues, leases or streams keeps what it is given."""
     servers = {settings.REDIS_URL: "REDIS_URL"}
-    servers.setdefault(settings.CELERY_BROKER_URL, "BROKER_URL")
+    servers.setdefault(settings.BROKER_URL, "BROKER_URL")
     return [
         message
         for url, setting in servers.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from celery import Task
 from django.conf import settings
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q
@@ -76,12 +77,11 @@ class Replay(Job):
         """A replay writes no reply; its own id names its lease."""
         return self.id
 
-    def publish(self) -> None:
+    @property
+    def task(self) -> Task:
         from chatsite.routing.replaying import replay_messages
 
-        replay_messages.apply_async(
-            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
-        )
+        return replay_messages
 
     def titles(self) -> dict[str, str]:
         """What the routes are called, old and new, by name."""

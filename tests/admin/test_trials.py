@@ -17,7 +17,7 @@ from router.revisions import publish
 from tests.admin.conftest import CANARY, AdminClient, said
 from tests.backends.fake_provider import FakeProvider
 from tests.processes import Process, pretended_worker, wait_until
-from workers import queues, trials
+from workers import broker, trials
 from workers.connections import client
 from workers.models import Model, Provider
 from workers.trials import Trial
@@ -138,7 +138,8 @@ def test_a_trial_is_kept_for_a_day_until_it_is_finished(admin: Any) -> None:
 def test_a_trial_in_a_queue_does_not_stop_the_reaper(ada: AdminClient, admin: Any) -> None:
     Trial.start(trials.check_model, "a-queue-of-nobody", admin, provider=1, model=None)
     assert client().llen("a-queue-of-nobody:5") == 1
-    assert queues.waiting({"a-queue-of-nobody"}) == set()
+    assert broker.depth("a-queue-of-nobody") == 1
+    assert broker.RedisQueues().jobs({"a-queue-of-nobody"}) == set()
 
 
 def test_a_broker_that_is_away_is_named(ada: AdminClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from workers import leases, queues, reaper, running
+from workers import broker, leases, reaper, running
 from workers.connections import client, stream_key
 from workers.leases import Lease, lease_key
 from workers.models import Completion, Model, Provider
@@ -28,7 +28,7 @@ def completion() -> Completion:
 
 
 def queued(completion: Completion) -> list[tuple[str, int]]:
-    return sorted(queues.waiting({completion.queue}))
+    return sorted(broker.RedisQueues().jobs({completion.queue}))
 
 
 def scan_until(reaper_: Reaper, condition: Any, seconds: float = 10) -> None:
@@ -167,7 +167,7 @@ def test_an_answer_waits_for_a_database_that_is_away_for_a_moment(completion: Co
 
 def test_after_a_restart_of_redis_the_reaper_waits_for_renewals(completion: Completion, monkeypatch: Any) -> None:
     Completion.claim(completion.pk, 1)
-    monkeypatch.setattr(queues, "broker_run_id", lambda: ("just restarted", 0.0))
+    monkeypatch.setattr(reaper, "server_run", lambda: ("just restarted", 0.0))
     subject = Reaper()
     for _ in range(5):
         subject.scan()

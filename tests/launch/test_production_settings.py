@@ -12,6 +12,10 @@ SHOWN = (
     "from chatsite import settings; "
     "print(settings.ALLOWED_ORIGINS, settings.DATABASES['default']['PASSWORD'], settings.ENCRYPTION_KEYS)"
 )
+BROKER = (
+    "from chatsite.settings import *; print(CELERY_BROKER_URL, CELERY_WORKER_DISABLE_PREFETCH, CELERY_TASK_ACKS_LATE, "
+    "f'first={RETRY_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}')"
+)
 
 
 def test_lists_and_addresses_are_read_as_people_write_them(tmp_path: Path) -> None:
@@ -22,6 +26,21 @@ def test_lists_and_addresses_are_read_as_people_write_them(tmp_path: Path) -> No
 
 def test_without_encryption_keys_the_secret_key_serves(tmp_path: Path) -> None:
     assert f"['{SECRET}']" in python("-c", SHOWN, folder=tmp_path, **GOOD, ENCRYPTION_KEYS="").stdout
+
+
+@pytest.mark.parametrize(
+    ("broker", "told"),
+    [
+        ("", "redis://:secret@redis:6379/0 True False first=0 then=5"),
+        ("redis://:other@queues:6379/0", "redis://:other@queues:6379/0 True False first=0 then=5"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock True False first=0 then=5"),
+        ("amqp://me:secret@rabbitmq/", "amqp://me:secret@rabbitmq/ False True first=5 then=0"),
+        ("amqps://me:secret@rabbitmq/chat", "amqps://me:secret@rabbitmq/chat False True first=5 then=0"),
+    ],
+)
+def test_one_setting_chooses_the_broker(tmp_path: Path, broker: str, told: str) -> None:
+    done = python("-c", BROKER, folder=tmp_path, **GOOD, BROKER_URL=broker)
+    assert done.stdout.strip() == told, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -43,6 +62,10 @@ def test_without_encryption_keys_the_secret_key_serves(tmp_path: Path) -> None:
         ("REDIS_URL", "", "Set REDIS_URL"),
         ("REDIS_URL", "redis://redis:6379/0", "REDIS_URL has no password"),
         ("REDIS_URL", "nonsense", "REDIS_URL takes redis://"),
+        ("BROKER_URL", "amqp://rabbitmq/", "BROKER_URL has no password"),
+        ("BROKER_URL", "redis://redis/", "BROKER_URL has no password"),
+        ("BROKER_URL", "kafka://me:secret@kafka", "BROKER_URL takes redis://"),
+        ("BROKER_URL", "amqp://me:secret@rabbitmq:x/", "BROKER_URL takes redis://"),
         ("DATABASE_URL", "mysql://me@db/chat", "DATABASE_URL takes postgresql://"),
         ("DATABASE_URL", "postgresql://me@db:x/chat", "DATABASE_URL takes postgresql://"),
         ("LEASE_SECONDS", "0", '"LEASE_SECONDS" invalid'),
