@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from workers import failures
 from workers.backends import backend_for
 from workers.backends.base import Cancellation, Outcome, Run
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
@@ -119,6 +120,8 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
             pause = _pause(error, tried)
             if cancellation.is_set():
                 return answer
+            if not isinstance(error, InputError):
+                failures.note(model.provider.name, error.code)
             if pause is None:
                 error.text_so_far = answer.text
                 raise

@@ -6,6 +6,7 @@ lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.lease
 cancel:<reply id>       a person has pressed stop
 process:<host>:<pid>     what a worker process says of itself (`workers.presence`)
 processes               the names of all of them
+failures:<minute>       how often providers failed, and how (`workers.failures`)
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
 published:<id>:<attempt>  RabbitMQ has confirmed this attempt's message (`workers.broker`)

@@ -11,6 +11,7 @@ import uuid
 from typing import Any, Self
 
 from celery import Task
+from django.apps import apps
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -63,6 +64,11 @@ class Job(models.Model):
                 condition=Q(status__in=["queued", "running"]),
             )
         ]
+
+    @staticmethod
+    def kinds() -> list[type[Job]]:
+        """Every kind of job that there is."""
+        return [model for model in apps.get_models() if issubclass(model, Job)]
 
     @property
     def is_open(self) -> bool:

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.dispatch import Signal
@@ -152,12 +151,8 @@ def recover(job: Job) -> None:
         stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"})
 
 
-def _kinds() -> list[type[Job]]:
-    return [model for model in apps.get_models() if issubclass(model, Job)]
-
-
 def _open_jobs() -> Iterable[_Sighting]:
-    for kind in _kinds():
+    for kind in Job.kinds():
         rows = kind._default_manager.filter(status__in=Job.OPEN).values_list("pk", "attempt", "status")
         for pk, attempt, status in rows:
             yield _Sighting(kind, pk, attempt, status)

@@ -1,0 +1,259 @@
+"""What there is to know of the running installation, as plain data for the operations page and for whoever exports it.
+
+Waits, loads and tokens come from the rows of the jobs, so they are true whatever broker carries them; of each kind of
+job at most the newest `MOST_ROWS` are looked at. What workers say of themselves and the failures of providers come from
+Redis; when it is away, they are missing and everything else is there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import redis
+from django.db.models import F, IntegerField, Sum, Value
+from django.utils import timezone
+
+from chatsite.chat.models import Turn
+from chatsite.operations.staffing import Load
+from chatsite.routing.queue import BACKGROUND
+from router.models import RunningProcess
+from workers import failures, presence
+from workers.code import own_code
+from workers.connections import client
+from workers.jobs import Job
+from workers.models import Completion, Model
+
+RECENT = timedelta(minutes=10)  # waits and loads
+TOKENS_SECONDS = 60
+MOST_ROWS = 5000
+MOST_SET_ASIDE = 100
+SHORTEST_SPAN_SECONDS = 10.0  # no rate is told of less time than this
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long jobs waited, or have waited so far."""
+
+    count: int
+    p50_seconds: float
+    p95_seconds: float
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Waits:
+        """Nearest-rank percentiles; 0 where there is nothing to rank."""
+        ranked = sorted(seconds)
+        return cls(len(ranked), _percentile(ranked, 50), _percentile(ranked, 95))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue: what waits in it, what came through it lately, and who serves it."""
+
+    name: str
+    depth: int  # jobs that wait now
+    waiting: Waits  # of those: how long they have waited so far
+    waited: Waits  # of those that were started in the last ten minutes
+    running: int  # jobs that run now
+    load: Load | None  # None: nothing has been finished lately, so nobody knows how long one takes
+    workers: int  # processes that take work from it
+    slots: int  # what they do at a time, together
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process, with what can only be told beside the others."""
+
+    process: presence.Process
+    is_old: bool  # it runs other code than the newest process
+    revision: int | None = None  # the live revision that it decides with, if it decides
+    canary: int | None = None
+    shadow: int | None = None
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A job in quarantine."""
+
+    kind: str  # as `app_label.modelname`
+    pk: str
+    what: str  # in a word or two, never what people wrote
+    cause: str
+    attempts: int
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything, as of one moment."""
+
+    taken_at: datetime
+    queues: list[Queue]
+    workers: list[Worker]
+    tokens_per_second: float  # of answers that ended in the last minute
+    failures: list[failures.Failures]
+    set_aside: list[SetAside]  # the newest ones
+    set_aside_count: int
+    is_redis_away: bool = False
+    is_reaper_on_duty: bool = True
+
+
+def figures() -> Figures:
+    """The figures of this moment. Raises `DatabaseError`; Redis being away is one of the figures."""
+    now = timezone.now()
+    is_redis_away = is_reaper_on_duty = False
+    try:
+        processes, failed = presence.processes(), failures.last_hour()
+        is_reaper_on_duty = bool(client().exists("reaper"))
+    except redis.RedisError:
+        processes, failed, is_redis_away = [], [], True
+    return Figures(
+        taken_at=now,
+        queues=_queues(processes, now),
+        workers=_workers(processes),
+        tokens_per_second=_tokens(now) / TOKENS_SECONDS,
+        failures=failed,
+        set_aside=_set_aside(),
+        set_aside_count=sum(_quarantined(kind).count() for kind in Job.kinds()),
+        is_redis_away=is_redis_away,
+        is_reaper_on_duty=is_reaper_on_duty,
+    )
+
+
+# --- Queues -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Seen:
+    """What the rows of one queue tell."""
+
+    waiting: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    running: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
+    arrived: list[datetime] = field(default_factory=list)
+
+
+def _queues(processes: list[presence.Process], now: datetime) -> list[Queue]:
+    seen = _seen(now)
+    names = {Turn.queue, BACKGROUND, *_queues_of_models(enabled_only=True).values(), *seen}
+    names |= set(chain.from_iterable(process.queues for process in processes))
+    return [_queue(name, seen[name], processes, now) for name in sorted(names)]
+
+
+def _queue(name: str, seen: _Seen, processes: list[presence.Process], now: datetime) -> Queue:
+    serving = [process for process in processes if process.serves(name)]
+    return Queue(
+        name=name,
+        depth=len(seen.waiting),
+        waiting=Waits.of(seen.waiting),
+        waited=Waits.of(seen.waited),
+        running=len(seen.running),
+        load=_load(seen, now),
+        workers=len(serving),
+        slots=sum(process.slots for process in serving),
+    )
+
+
+def _load(seen: _Seen, now: datetime) -> Load | None:
+    """Arrivals after the first one that is still looked at, and the time that one takes.
+
+    Those that run now count with the time they have taken so far: the likeliest mean of an exponential distribution,
+    of which some values are only known to be larger than what has been seen (total time by number of ends).
+    """
+    if not seen.served:
+        return None
+    first = min(seen.arrived, default=now)
+    span = max((now - first).total_seconds(), SHORTEST_SPAN_SECONDS)
+    return Load(max(len(seen.arrived) - 1, 0) / span, (sum(seen.served) + sum(seen.running)) / len(seen.served))
+
+
+def _seen(now: datetime) -> defaultdict[str, _Seen]:
+    seen: defaultdict[str, _Seen] = defaultdict(_Seen)
+    for kind in Job.kinds():
+        for queue, queued_at, started_at, finished_at in _rows(kind, now - RECENT):
+            of_queue = seen[queue]
+            if queued_at >= now - RECENT:
+                of_queue.arrived.append(queued_at)
+            if started_at is None:
+                of_queue.waiting.append((now - queued_at).total_seconds())
+                continue
+            of_queue.waited.append((started_at - queued_at).total_seconds())
+            taken = of_queue.served if finished_at else of_queue.running
+            taken.append(((finished_at or now) - started_at).total_seconds())
+    return seen
+
+
+def _rows(kind: type[Job], since: datetime) -> Iterable[tuple[str, datetime, datetime | None, datetime | None]]:
+    """Queue, and when queued, started and finished: of the jobs that wait, and of those started since."""
+    by_model = issubclass(kind, Completion)
+    queues, own_queue = _queues_of_models() if by_model else {}, kind().queue
+    model = F("model_id") if by_model else Value(None, IntegerField())
+    rows = kind._default_manager.values_list(model, "queued_at", "started_at", "finished_at")
+    waiting = rows.filter(status=Job.Status.QUEUED).order_by("queued_at")[:MOST_ROWS]
+    started = rows.filter(started_at__gte=since).order_by("-started_at")[:MOST_ROWS]
+    for model_id, queued_at, started_at, finished_at in chain(waiting, started):
+        yield queues.get(model_id, own_queue), queued_at, started_at, finished_at
+
+
+def _queues_of_models(enabled_only: bool = False) -> dict[int, str]:
+    models = Model.objects.select_related("provider")
+    if enabled_only:
+        models = models.filter(is_enabled=True, provider__is_enabled=True)
+    return {model.pk: model.queue for model in models}
+
+
+def _percentile(ranked: Sequence[float], percent: int) -> float:
+    return ranked[-(-len(ranked) * percent // 100) - 1] if ranked else 0.0
+
+
+# --- Everything else --------------------------------------------------------------------------------------------
+
+
+def _workers(processes: list[presence.Process]) -> list[Worker]:
+    deciding: dict[str, Any] = RunningProcess.objects.in_bulk([process.name for process in processes])
+    newest = max([(own_code().changed_at, own_code().digest), *((p.code_changed_at, p.code) for p in processes)])[1]
+    found = []
+    for process in processes:
+        decides = deciding.get(process.name)
+        runs = (decides.live, decides.canary, decides.shadow) if decides else ()
+        found.append(Worker(process, process.code != newest, *runs))
+    return found
+
+
+def _tokens(now: datetime) -> int:
+    ended = Completion.objects.filter(finished_at__gte=now - timedelta(seconds=TOKENS_SECONDS))
+    return ended.aggregate(tokens=Sum("completion_tokens"))["tokens"] or 0
+
+
+def _quarantined(kind: type[Job]) -> Any:
+    return kind._default_manager.filter(status=Job.Status.QUARANTINED)
+
+
+def _set_aside() -> list[SetAside]:
+    found = []
+    for kind in Job.kinds():
+        rows = _quarantined(kind).order_by("-finished_at")
+        if issubclass(kind, Completion):
+            rows = rows.select_related("model").defer("prompt", "options", "text", "result")
+        found += [_described(job) for job in rows[:MOST_SET_ASIDE]]
+    return sorted(found, key=lambda one: one.since, reverse=True)[:MOST_SET_ASIDE]
+
+
+def _described(job: Any) -> SetAside:
+    if isinstance(job, Completion):
+        what = f"{job.get_role_display()} with {job.model or 'a deleted model'}"
+    else:
+        what = "Decision" if isinstance(job, Turn) else job._meta.verbose_name.capitalize()
+    return SetAside(
+        kind=job._meta.label_lower,
+        pk=str(job.pk),
+        what=what,
+        cause=job.error_detail,
+        attempts=job.attempt,
+        since=job.finished_at,
+    )
