@@ -2,7 +2,7 @@
 
     python -m bench.replaying --messages 200 --pace 0.25
 
-Starts a whole installation of its own on loopback (Redis, web, light worker, local worker, background worker at the
+Starts a whole installation of its own on loopback (Redis, web, light worker, embedded worker, background worker at the
 lowest priority, reaper) over a database with stored decisions. One tab sends messages at a steady pace; blocks
 without and with a running replay take turns, so that whatever else the machine does hits both. The time is that from
 the sent frame to the frame that says the route. Prints one JSON object and ends everything.
@@ -179,7 +179,7 @@ def main() -> None:
     with ExitStack() as stack:
         stack.enter_context(processes.web(settings.PORT))
         stack.enter_context(processes.worker("route", concurrency=4))
-        stack.enter_context(processes.worker("local", concurrency=2))
+        stack.enter_context(processes.worker("embedded", concurrency=2))
         stack.enter_context(background_worker())
         stack.enter_context(processes.reaper())
         found = asyncio.run(measure(user, session_of(user), options.messages, options.pace))

@@ -2,8 +2,8 @@
 
     python -m bench.streaming --streams 16 --rounds 2 --model ttft50-itl10-n200
 
-Starts a whole installation of its own on loopback (Redis, web, light worker, local worker, remote worker, reaper and an
-upstream that stamps its tokens), chats over real sockets, prints one JSON object and ends everything.
+Starts a whole installation of its own on loopback (Redis, web, light worker, embedded worker, remote worker, reaper and
+an upstream that stamps its tokens), chats over real sockets, prints one JSON object and ends everything.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main() -> None:
         pids = {
             "web": stack.enter_context(processes.web(settings.PORT)).pid,
             "worker-route": stack.enter_context(processes.worker("route", concurrency=4)).pid,
-            "worker-local": stack.enter_context(processes.worker("local", concurrency=2)).pid,
+            "worker-embedded": stack.enter_context(processes.worker("embedded", concurrency=2)).pid,
             "worker-remote": stack.enter_context(processes.worker("remote", concurrency=64)).pid,
             "reaper": stack.enter_context(processes.reaper()).pid,
         }

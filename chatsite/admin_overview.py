@@ -15,6 +15,7 @@ from django.urls import reverse
 from chatsite.chat.models import Turn
 from router.models import Correction, Revision, Route, RouteModel
 from router.revisions import draft_is_published
+from workers import queue_names
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
 from workers.presence import processes
@@ -100,7 +101,7 @@ def _missing_workers() -> list[Task]:
     except redis.RedisError:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
     return [
-        Task(f"No worker serves the queue “{queue}”: what is sent there waits.")
+        Task(f"No worker serves the queue “{queue}”: what is sent there waits. {queue_names.start_hint(queue)}")
         for queue in sorted(queues)
         if not any(worker.serves(queue) for worker in workers)
     ]

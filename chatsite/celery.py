@@ -7,13 +7,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_init
 
+from workers.pools import NeverForks
 from workers.slots import WakeWhenFree
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 
 app = Celery("switchyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.steps["worker"].add(WakeWhenFree)
+app.steps["worker"].update({NeverForks, WakeWhenFree})
 app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "workers"])
 
 

@@ -53,7 +53,7 @@ def main() -> None:
     call_command("load_defaults", verbosity=0)
     session = session_of(get_user_model().objects.create_user("maya"))
     with ExitStack() as stack:
-        stack.enter_context(processes.worker("route", "local"))
+        stack.enter_context(processes.worker("route", "embedded"))
         stack.enter_context(processes.web(settings.PORT))
         browser = launch_chromium(stack.enter_context(sync_playwright()))
         for name, options in SHOTS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import redis
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -20,6 +21,8 @@ from unfold.decorators import display
 from workers.forms import GroupBoxes, ModelForm, ProviderForm
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
+from workers.presence import is_served
+from workers.queue_names import start_hint
 from workers.trial_pages import TestableAdmin
 
 
@@ -41,6 +44,16 @@ def _point_to_routes(request: HttpRequest, models: Iterable[Model]) -> None:
         link = format_html('<a href="{}" class="underline">routes</a>', reverse("admin:router_route_changelist"))
         names = " and ".join(unused)
         messages.info(request, format_html("No route uses {} yet. Add it to one of the {}.", names, link))
+
+
+def _unserved(model: Model) -> str:
+    """What to do if nobody runs a model at the moment."""
+    try:
+        if is_served(model.queue):
+            return ""
+    except redis.RedisError:
+        return "Redis cannot be reached, so nobody knows which workers there are."
+    return f"No worker serves the queue “{model.queue}”. {start_hint(model.queue)}"
 
 
 class ModelInline(TabularInline):
@@ -126,13 +139,14 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
     list_filter = ("provider", "is_enabled")
     list_select_related = ("provider",)
     search_fields = ("name", "identifier")
-    readonly_fields = ("roles_in_words", "queue_name", "routes")
+    readonly_fields = ("roles_in_words", "queue_name", "workers", "routes")
     fieldsets = (
         (None, {"fields": ("provider", "name", "identifier", "revision", "is_enabled")}),
         ("Who may use it", {"fields": ("groups",)}),
         ("Limits", {"fields": ("context_window", "max_output_tokens", "options")}),
+        ("Who runs it", {"fields": ("worker_group",)}),
         ("Licence and prices", {"fields": ("licence", ("prompt_price", "completion_price"))}),
-        ("Where it is used", {"fields": (("roles_in_words", "queue_name"), "routes")}),
+        ("Where it is used", {"fields": (("roles_in_words", "queue_name"), "workers", "routes")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
@@ -149,6 +163,10 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
     def queue_name(self, model: Model) -> str:
         return model.queue
 
+    @display(description="Workers")
+    def workers(self, model: Model) -> str:
+        return _unserved(model) or f"A worker serves the queue “{model.queue}”."
+
     @display(description="Routes", empty_value="none")
     def routes(self, model: Model) -> SafeString | None:
         routes = [route_model.route for route_model in model.route_models.all()]
@@ -161,6 +179,8 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         _point_to_routes(request, [form.instance])
+        if form.instance.is_enabled and (warning := _unserved(form.instance)):
+            messages.warning(request, warning)
 
 
 @admin.register(Completion)

@@ -139,6 +139,7 @@ class ModelForm(forms.ModelForm):
             "context_window",
             "max_output_tokens",
             "options",
+            "worker_group",
             "licence",
             "prompt_price",
             "completion_price",

@@ -9,11 +9,11 @@ from typing import Any
 from celery import Task
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from workers import addresses, secrets
+from workers import addresses, queue_names, secrets
 from workers.jobs import Job
 
 
@@ -75,10 +75,6 @@ class Provider(models.Model):
 class Model(models.Model):
     """A model of the catalogue, which routes can name."""
 
-    class Queue(models.TextChoices):
-        LOCAL = "local", "local"
-        REMOTE = "remote", "remote"
-
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=120, unique=True, help_text="What people see under an answer.")
     identifier = models.CharField(
@@ -100,6 +96,17 @@ class Model(models.Model):
     options = models.JSONField(
         default=dict, blank=True, help_text='Sampling and the like, for instance {"temperature": 0.7}.'
     )
+    worker_group = models.CharField(
+        max_length=40,
+        blank=True,
+        validators=[
+            RegexValidator(
+                r"\A[a-z0-9][a-z0-9-]*\Z", "The name of a group is made of small letters, digits and dashes."
+            )
+        ],
+        help_text="Models of a group wait in a queue of their own, for workers of their own. Empty: the default group, "
+        "whose workers are always there.",
+    )
     groups = models.ManyToManyField(
         Group, blank=True, related_name="models", help_text="Who may use this model. None chosen: everybody."
     )
@@ -110,7 +117,11 @@ class Model(models.Model):
         constraints = [
             models.UniqueConstraint(
                 name="one_model_per_identifier_and_revision", fields=["provider", "identifier", "revision"]
-            )
+            ),
+            # The default group has one name, the empty one: otherwise it would have two queues.
+            models.CheckConstraint(
+                name="the_default_worker_group_is_empty", condition=~Q(worker_group=queue_names.DEFAULT_GROUP)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -118,8 +129,8 @@ class Model(models.Model):
 
     @property
     def queue(self) -> str:
-        """Remote models wait for the network, local ones for a processor: they have pools of their own."""
-        return self.Queue.REMOTE if self.provider.kind == Provider.Kind.OPENAI else self.Queue.LOCAL
+        """The queue of its kind of work and of its worker group (`workers.queue_names`)."""
+        return queue_names.queue_of(_KIND_OF_WORK[self.provider.kind], self.worker_group)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -129,12 +140,23 @@ class Model(models.Model):
         return frozenset(Role.values)
 
     def clean(self) -> None:
-        if self.provider_id and self.provider.kind == Provider.Kind.EMBEDDED and not self.roles:
+        is_built_in = bool(self.provider_id) and self.provider.kind == Provider.Kind.EMBEDDED
+        if is_built_in and not self.roles:
             names = ", ".join(sorted(EMBEDDED_MODELS))
             raise ValidationError({"identifier": f"The built-in provider has these models: {names}."})
+        if self.worker_group == queue_names.DEFAULT_GROUP:
+            self.worker_group = ""
+        if is_built_in and self.worker_group:
+            raise ValidationError({"worker_group": "The built-in models have a queue of their own. Leave this empty."})
         if not isinstance(self.options, dict):
             raise ValidationError({"options": 'Options are a JSON object, for instance {"temperature": 0.7}.'})
 
+
+_KIND_OF_WORK: dict[str, str] = {
+    Provider.Kind.EMBEDDED: queue_names.EMBEDDED,
+    Provider.Kind.TRANSFORMERS: queue_names.LOCAL,
+    Provider.Kind.OPENAI: queue_names.REMOTE,
+}
 
 # What the embedded provider offers, by identifier, and the one role of each.
 EMBEDDED_MODELS: dict[str, str] = {
@@ -171,7 +193,7 @@ class Completion(Job):
 
     @property
     def queue(self) -> str:
-        return self.model.queue if self.model else Model.Queue.REMOTE
+        return self.model.queue if self.model else queue_names.REMOTE
 
     @property
     def task(self) -> Task:

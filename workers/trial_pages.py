@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from workers import presence, trials
+from workers import presence, queue_names, trials
 from workers.models import Model, Provider
 from workers.trials import Trial
 
@@ -54,7 +54,10 @@ def _hint(trial: Trial | None) -> str:
     if trial.state == "running":
         return _silence(trial.silent_seconds)
     if not presence.is_served(trial.queue):
-        return f"No worker serves the queue “{trial.queue}” at the moment. Start one, and this goes on by itself."
+        hint = queue_names.start_hint(trial.queue)
+        return (
+            f"No worker serves the queue “{trial.queue}” at the moment. Start one, and this goes on by itself. {hint}"
+        )
     if trial.seconds > BUSY_AFTER_SECONDS:
         return f"Every worker of the queue “{trial.queue}” is busy. This goes on as soon as one is free."
     return ""

@@ -5,7 +5,8 @@ so nothing is skipped: neither by a slow moment nor by a Redis that was away. A 
 process into frames (`chatsite.chat.live`), however many tabs watch.
 
 A reply that has been silent for a while is looked up in the database, which has the last word: that ends the wait
-of a reader whose worker died between storing an answer and saying so, or whose stream is gone.
+of a reader whose worker died between storing an answer and saying so, or whose stream is gone. Whoever still waits for
+a worker is told whether there is one.
 """
 
 from __future__ import annotations
@@ -225,18 +226,20 @@ class Hub:
                 if time.monotonic() - self._sources[key].heard_at >= SILENCE_SECONDS
             ]
             try:
-                over = await _finished_among([live.reply_id for _, live in silent]) if silent else set()
+                states = await _states_of([live.reply_id for _, live in silent]) if silent else {}
                 for source, live in silent:
-                    if live.reply_id in over:
-                        await self._finish(source, live)
+                    match states.get(live.reply_id):
+                        case "":
+                            await self._finish(source, live)
+                        case "waiting" | "unserved" | "unrouted" as state:
+                            source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
             except Exception:
                 logger.exception("Silent replies could not be looked up; trying again")
 
 
 @in_thread
-def _finished_among(reply_ids: list[UUID]) -> set[UUID]:
-    turns = Turn.objects.select_related("completion").filter(pk__in=reply_ids)
-    return {turn.pk for turn in turns if not turn.answer.is_open}
+def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
+    return presenting.states(Turn.objects.select_related("completion__model__provider").filter(pk__in=reply_ids))
 
 
 @in_thread

@@ -7,10 +7,12 @@ is finished.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from uuid import UUID
 
+import redis
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -23,6 +25,7 @@ from chatsite.chat.rendering import render
 from router.models import Decision, Revision
 from workers.jobs import Job
 from workers.models import Completion
+from workers.presence import Process, processes
 
 # A longer message of a person is folded after this many characters.
 PREVIEW_CHARACTERS = 1200
@@ -66,7 +69,7 @@ class Entry:
     client_id: UUID | None = None
     html: SafeString = field(default_factory=SafeString)
     status: str = Job.Status.DONE
-    state: str = ""  # of an answer that is not there yet: routing, waiting, writing, retrying
+    state: str = ""  # of an answer that is not there yet, see `states`
     route: str = ""
     route_role: str = ""
     model: str = ""
@@ -169,7 +172,7 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> En
         text=text,
         html=render(text),
         status=answer.status,
-        state=_state(turn),
+        state=states([turn])[turn.pk],
         route=route_titles.get(decision.route, decision.route) if decision else "",
         route_role=decision.role if decision else "",
         model=_model_name(completion),
@@ -181,15 +184,37 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> En
     )
 
 
-def _state(turn: Turn) -> str:
+def states(turns: Iterable[Turn]) -> dict[UUID, str]:
+    """What becomes of each reply at the moment; empty for those that are finished.
+
+    routing, waiting, writing, retrying; `unrouted` and `unserved` instead of the first two while no worker is there.
+    """
+    workers = cache(_workers)
+    return {turn.pk: _state(turn, workers) for turn in turns}
+
+
+def _state(turn: Turn, workers: Callable[[], list[Process] | None]) -> str:
     answer = turn.answer
     if not answer.is_open:
         return ""
+    if answer.status == Job.Status.QUEUED and _is_unserved(answer.queue, workers()):
+        return "unserved" if turn.completion else "unrouted"
     if answer.attempt > 1:
         return "retrying"
     if turn.completion is None:
         return "routing"
     return "waiting" if answer.status == Job.Status.QUEUED else "writing"
+
+
+def _workers() -> list[Process] | None:
+    try:
+        return processes()
+    except redis.RedisError:  # nobody can tell
+        return None
+
+
+def _is_unserved(queue: str, workers: list[Process] | None) -> bool:
+    return workers is not None and not any(worker.serves(queue) for worker in workers)
 
 
 def _model_name(completion: Completion | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 _COLOURS = (36, 33, 35, 32, 34, 31)  # cyan, yellow, magenta, green, blue, red
 _BOLD = 1
-_NAME_WIDTH = 13
+_NAME_WIDTH = 17  # worker-background
 
 
 class LaunchError(Exception):

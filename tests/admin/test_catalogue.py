@@ -103,3 +103,28 @@ def test_the_words_name_every_option_that_there_is() -> None:
 def test_an_answer_has_to_fit_into_the_window(ada: AdminClient, model: Model) -> None:
     page = ada.submit(change(model), context_window=1000, max_output_tokens=1000)
     assert "must be shorter" in errors(page)
+
+
+def test_a_model_can_be_given_to_a_group_of_workers(ada: AdminClient, model: Model) -> None:
+    page = ada.submit(change(model), worker_group="far")
+    model.refresh_from_db()
+    assert model.queue == "remote-far"
+    assert "No worker serves the queue “remote-far”" in said(page)
+    assert "-A chatsite worker -Q remote-far -n remote-far@%h" in said(page)
+    assert "-Q remote-far" in ada.get(change(model)).content.decode()
+
+
+@pytest.mark.parametrize("group", ["Far", "far away", "far:5", "-far"])
+def test_the_name_of_a_group_is_made_of_letters_digits_and_dashes(ada: AdminClient, model: Model, group: str) -> None:
+    assert "small letters, digits and dashes" in errors(ada.submit(change(model), worker_group=group))
+
+
+def test_the_default_group_has_one_name(ada: AdminClient, model: Model) -> None:
+    ada.submit(change(model), worker_group="default")
+    model.refresh_from_db()
+    assert (model.worker_group, model.queue) == ("", "remote")
+
+
+def test_the_built_in_models_have_a_queue_of_their_own(ada: AdminClient, defaults: None) -> None:
+    built_in = Model.objects.get(identifier="minilm-extractive")
+    assert "Leave this empty" in errors(ada.submit(change(built_in), worker_group="far"))

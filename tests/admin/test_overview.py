@@ -36,7 +36,8 @@ def test_it_names_queues_that_nobody_serves(ada: AdminClient, defaults: None) ->
     client().delete(presence.INDEX)
     with pretended_worker(queues=["route"]):
         page = shown(ada)
-    assert "the queue “local”" in page
+    assert "the queue “embedded”" in page
+    assert "-A chatsite worker -Q embedded" in page
     assert "the queue “route”" not in page
 
 

@@ -109,3 +109,9 @@ async def test_a_tab_that_is_gone_leaves_nothing_behind(session: str, monkeypatc
         await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
         await alice_tab.until("error")
     assert not hub()._sources
+
+
+async def test_a_message_that_nobody_routes_says_so(session: str) -> None:
+    async with tab(session) as alice_tab:
+        reply = await send(alice_tab, "Hello")
+        await alice_tab.until("state", state="unrouted", reply=str(reply))

@@ -17,7 +17,7 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "8123"}
 def test_every_process_of_the_product_can_be_started() -> None:
     processes = read(ROOT / "Procfile", ENVIRONMENT)
     assert [process.name for process in processes] == [
-        *("web", "worker-route", "worker-local", "worker-remote", "worker-background", "reaper")
+        *("web", "worker-route", "worker-embedded", "worker-local", "worker-remote", "worker-background", "reaper")
     ]
     assert all(Path(process.command[0]).exists() for process in processes)
     assert "8123" in processes[0].command

@@ -4,11 +4,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis
 from django.urls import reverse
 
 from chatsite.chat import presenting
 from chatsite.chat.presenting import Entry, Why, entries
 from tests.pages import rows
+from workers.presence import Process
 
 CLASSIFIED = {
     "route": "summarise",
@@ -23,6 +25,11 @@ CLASSIFIED = {
         "margin": 0.9,
     },
 }
+
+
+@pytest.fixture
+def _every_queue_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route", "remote"])])
 
 
 def answer_of(turn: Any) -> Entry:
@@ -89,13 +96,31 @@ def test_a_route_that_its_revision_does_not_know_keeps_its_name(alice: Any) -> N
     ("status", "attempt", "state"),
     [("queued", 1, "waiting"), ("running", 1, "writing"), ("running", 2, "retrying"), ("done", 1, "")],
 )
+@pytest.mark.usefixtures("_every_queue_is_served")
 def test_the_state_follows_the_completion(alice: Any, status: str, attempt: int, state: str) -> None:
     assert answer_of(rows.turn(alice, status=status, attempt=attempt)).state == state
 
 
+@pytest.mark.usefixtures("_every_queue_is_served")
 def test_before_the_decision_the_route_is_being_chosen(alice: Any) -> None:
     entry = answer_of(rows.undecided(alice))
     assert (entry.state, entry.is_open, entry.why) == ("routing", True, None)
+
+
+def test_while_no_worker_is_there_the_state_says_so(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["embedded"])])
+    assert answer_of(rows.turn(alice, status="queued")).state == "unserved"
+    assert answer_of(rows.turn(alice, status="queued", attempt=2)).state == "unserved"
+    assert answer_of(rows.turn(alice, status="running")).state == "writing"
+    assert answer_of(rows.undecided(alice)).state == "unrouted"
+
+
+def test_while_redis_is_away_nobody_is_said_to_be_missing(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> list[Process]:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(presenting, "processes", fail)
+    assert answer_of(rows.turn(alice, status="queued")).state == "waiting"
 
 
 def test_text_that_is_still_written_is_left_to_the_stream(alice: Any) -> None:

@@ -85,6 +85,11 @@ export class Reply {
     return this.#article.querySelector(".answer");
   }
 
+  // Nobody has begun yet; said by the way, so it may come after the beginning.
+  waits(state) {
+    if (this.#offset === null) this.setState(state);
+  }
+
   setState(state) {
     if (this.#article.dataset.state !== state) this.#article.dataset.state = state;
   }
@@ -95,7 +100,7 @@ export class Reply {
       decision.innerHTML = html; // our own template
       return decision;
     });
-    if (this.#article.dataset.state === "routing") this.setState("waiting");
+    if (["routing", "unrouted"].includes(this.#article.dataset.state)) this.setState("waiting");
   }
 
   started({ offset, attempt }) {

@@ -36,6 +36,9 @@ export class Stream {
       case "decided":
         reply?.decided(frame.html);
         break;
+      case "state":
+        reply?.waits(frame.state);
+        break;
       case "started":
       case "reset":
         reply?.started(frame);
