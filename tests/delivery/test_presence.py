@@ -22,15 +22,15 @@ def found(pid: int) -> Process | None:
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_says_what_it_is_until_it_is_gone(transactional_db: None, defaults: None) -> None:
-    with processes.worker("local", "background", concurrency=3) as worker:
+    with processes.worker("embedded", "background", concurrency=3) as worker:
         said = found(worker.pid)
         assert said is not None
-        assert (said.queues, said.slots, said.running) == (["background", "local"], 3, 0)
+        assert (said.queues, said.slots, said.running) == (["background", "embedded"], 3, 0)
         assert said.models == {"MiniLM": "ready"}
         assert said.memory_bytes > 100_000_000  # it holds a model
         assert said.code == own_code().digest
         assert not said.is_draining
-        assert presence.is_served("local")
+        assert presence.is_served("embedded")
         worker.send(signal.SIGTERM)
         assert worker.wait(20) == 0
         assert found(worker.pid) is None  # at once: it took its leave
