@@ -48,8 +48,11 @@ class Deployment:
     shadow: Policy | None = None
 
     def policy_for(self, conversation: Any) -> Policy:
-        """The policy that decides the messages of a conversation: always the same one while nothing changes."""
-        if self.canary and self.canary_rollout and self.canary_rollout.takes(conversation):
+        """The policy that decides the messages of a conversation: always the same one while nothing changes.
+
+        One that has not begun (None) is taken to be none of the canary's.
+        """
+        if conversation and self.canary and self.canary_rollout and self.canary_rollout.takes(conversation):
             return self.canary
         return self.live
 

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from chatsite.chat import access
-from chatsite.chat.models import Message, Turn
+from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.chat.turns import newest_message
 from router import evidence
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
@@ -82,6 +84,21 @@ def warm_up() -> None:
         deployment(encode)
 
 
+def previewed(user: Any, conversation: Conversation | None, text: str) -> str:
+    """The title of the route that a message would take at the end of a conversation; empty if none would."""
+    history = _history(_next_message(conversation)) if conversation else []
+    request = Request(text=text, context=_context(history), groups=access.groups_of(user))
+    try:
+        choice, policy, _ = _decide(conversation and conversation.pk, request)
+    except (UnknownRouteError, NoLiveRevisionError):
+        return ""
+    return policy.route(choice.route).title
+
+
+def _next_message(conversation: Conversation) -> Message:
+    return Message(conversation=conversation, parent=newest_message(conversation), created_at=timezone.now())
+
+
 def stored_request(turn: Turn, decision: Decision) -> Request:
     """What a decision was made from: `decide` with it, on the decision's revision, gives the same choice again."""
     return Request(turn.message.text, turn.wanted_route, decision.context, frozenset(decision.groups))
@@ -91,9 +108,13 @@ def _request(turn: Turn, history: list[dict[str, str]]) -> Request:
     return Request(
         text=turn.message.text,
         wanted_route=turn.wanted_route,
-        context=history[-1]["content"][:CONTEXT_CHARACTERS] if history else "",
+        context=_context(history),
         groups=access.groups_of(turn.conversation.user),
     )
+
+
+def _context(history: list[dict[str, str]]) -> str:
+    return history[-1]["content"][:CONTEXT_CHARACTERS] if history else ""
 
 
 def _decide(conversation_id: Any, request: Request) -> tuple[Choice, Policy, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import Http404, HttpRequest
 
-from chatsite.chat import access, corrections, feed, notices, presenting, turns
+from chatsite.chat import access, corrections, feed, notices, presenting, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
@@ -27,12 +28,15 @@ logger = logging.getLogger(__name__)
 SIGNED_OUT = 4401
 START_OVER = 4408
 WAITING_FRAMES = 2000
+PREVIEW_SECONDS = 0.2  # between two previews of a tab
+TAG_CHARACTERS = 40
 
 
 class ChatConsumer(AsyncWebsocketConsumer):
     """Frames are JSON objects with a `type`; docs/protocol.md lists them."""
 
     _sender: asyncio.Task[None] | None = None
+    _previewed_at = 0.0
 
     async def __call__(self, *args: Any) -> None:
         try:
@@ -111,6 +115,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._attach(frame)
             case "stop":
                 await in_thread(turns.stop)(self.user, reply_id=frame.get("reply"))
+            case "preview":
+                await self._preview(frame)
             case "ping":
                 self.deliver({"type": "pong"})
             case _:
@@ -141,6 +147,15 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
         self.deliver(news)
         await asyncio.to_thread(feed.tell, self.user.pk, news)
+
+    async def _preview(self, frame: dict[str, Any]) -> None:
+        """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
+        text, now = _text(frame, "text").strip(), time.monotonic()
+        if not text or len(text) > previewing.MAX_CHARACTERS or now - self._previewed_at < PREVIEW_SECONDS:
+            return
+        self._previewed_at = now
+        conversation, tag = _text(frame, "conversation"), _text(frame, "tag")[:TAG_CHARACTERS]
+        await asyncio.to_thread(previewing.ask, self.user, text=text, conversation_id=conversation, tag=tag)
 
     async def _attach(self, frame: dict[str, Any]) -> None:
         turn = await in_thread(access.reply_or_404)(self.user, frame.get("reply"))

@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
-from chatsite.chat import trials  # noqa: F401  (registers its task)
+from chatsite.chat import previewing, trials  # noqa: F401  (registers their tasks)
 from chatsite.chat.models import Turn
 from router import policies
 from workers import presence, running

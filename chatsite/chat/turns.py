@@ -55,7 +55,7 @@ def submit(
             conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
             message = Message.objects.create(
                 conversation=conversation,
-                parent=_newest(conversation),
+                parent=newest_message(conversation),
                 role=Message.Role.USER,
                 text=text,
                 user=user,
@@ -119,7 +119,8 @@ def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
     return Turn.objects.filter(message__user=user, message__client_id=client_id).order_by("queued_at").first()
 
 
-def _newest(conversation: Conversation) -> Message | None:
+def newest_message(conversation: Conversation) -> Message | None:
+    """What a new message follows; None in an empty conversation."""
     return conversation.messages.order_by("-created_at").first()
 
 

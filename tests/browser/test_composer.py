@@ -53,6 +53,21 @@ def test_alt_and_a_digit_choose_a_route_for_one_message(page: Page) -> None:
     expect(page.get_by_label("Auto")).to_be_checked()
 
 
+def test_auto_says_where_a_message_would_go_while_it_is_typed(page: Page) -> None:
+    preview = page.locator("#preview")
+    typed(page).fill("tl;dr: The harbour was closed on Monday after a storm. Repairs will take a week.")
+    expect(preview).to_have_text("Summary")
+    typed(page).fill("Write a poem about the harbour")
+    expect(preview).to_have_text("Chat")
+    typed(page).fill("")
+    expect(preview).to_have_text("")
+    typed(page).fill("Write a poem about the harbour")
+    expect(preview).to_have_text("Chat")
+    page.keyboard.press("Enter")
+    expect(preview).to_have_text("")
+    assert Turn.objects.get().wanted_route == ""
+
+
 def test_a_command_chooses_a_route_too(page: Page) -> None:
     reply = finish(send(page, "/classify spam or not spam: you have won a prize"))
     reply.get_by_text("Why?").click()

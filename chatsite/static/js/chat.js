@@ -4,6 +4,7 @@ import { Composer } from "./composer.js";
 import { addCopyButtons } from "./copy.js";
 import { forgetDrafts } from "./drafts.js";
 import { listenToKeys } from "./keys.js";
+import { Preview } from "./preview.js";
 import { Scroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { Socket } from "./socket.js";
@@ -43,7 +44,8 @@ const scroll = new Scroll();
 const sidebar = new Sidebar();
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
-const stream = new Stream({ socket, thread, composer, sidebar, scroll, announcer, decorate: addCopyButtons });
+const preview = new Preview({ socket, thread });
+const stream = new Stream({ socket, thread, composer, sidebar, scroll, announcer, preview, decorate: addCopyButtons });
 
 function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });

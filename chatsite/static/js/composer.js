@@ -54,7 +54,7 @@ export class Composer {
   // Put `text` in, to be sent or changed, and show its beginning.
   fill(text) {
     this.#text.value = text;
-    this.#changed();
+    this.#text.dispatchEvent(new Event("input"));
     this.#text.focus();
     this.#text.setSelectionRange(0, 0);
     this.#text.scrollTop = 0;

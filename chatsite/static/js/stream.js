@@ -7,7 +7,7 @@ export class Stream {
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
 
-  // `page` has socket, thread, composer, sidebar, scroll, announcer and decorate(element).
+  // `page` has socket, thread, composer, sidebar, scroll, announcer, preview and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -21,7 +21,7 @@ export class Stream {
   }
 
   receive(frame) {
-    const { socket, thread, composer, sidebar, scroll, announcer } = this.#page;
+    const { socket, thread, composer, sidebar, scroll, announcer, preview } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
@@ -58,6 +58,9 @@ export class Stream {
         break;
       case "corrected":
         composer.note(frame.text);
+        break;
+      case "preview":
+        preview.show(frame);
         break;
       case "error":
         composer.refuse(frame);
