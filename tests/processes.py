@@ -96,19 +96,27 @@ def pretended_worker(name: str = "elsewhere:1", **facts: Any) -> Iterator[presen
         client().delete(presence.key(name))
 
 
+def start_worker(*queues: str, concurrency: int = 8, **environ: str) -> Process:
+    """A Celery worker process that serves `queues`, or will in a moment: see `wait_for_worker`."""
+    options = ["-Q", ",".join(queues), "--pool", "threads", "--concurrency", str(concurrency)]
+    options += ["-n", f"{os.urandom(4).hex()}@test", "--without-gossip", "--without-mingle"]
+    return Process("-m", "celery", "-A", "chatsite", "worker", *options, **environ)
+
+
+def wait_for_worker(process: Process, *queues: str) -> None:
+    """Return when the worker says that it serves `queues`."""
+    wait_until(
+        lambda: not process.is_running() or says_it_serves(process.pid, *queues), 60, f"the worker of {queues[0]}"
+    )
+    assert process.is_running(), process.log.read_text()
+
+
 @contextmanager
 def worker(*queues: str, concurrency: int = 8, **environ: str) -> Iterator[Process]:
     """A Celery worker process that serves `queues`; ready when it says that it is alive."""
-    names = ",".join(queues)
-    options = ["-Q", names, "--pool", "threads", "--concurrency", str(concurrency), "-n", f"{os.urandom(4).hex()}@test"]
-    process = Process(
-        "-m", "celery", "-A", "chatsite", "worker", *options, "--without-gossip", "--without-mingle", **environ
-    )
+    process = start_worker(*queues, concurrency=concurrency, **environ)
     try:
-        wait_until(
-            lambda: not process.is_running() or says_it_serves(process.pid, *queues), 60, f"the worker of {names}"
-        )
-        assert process.is_running(), process.log.read_text()
+        wait_for_worker(process, *queues)
         yield process
     finally:
         process.stop()
@@ -123,11 +131,14 @@ def reaper(**environ: str) -> Iterator[Process]:
         process.stop()
 
 
-@contextmanager
-def web(port: int, **environ: str) -> Iterator[Process]:
-    """The web server on a port; ready when it answers."""
+def start_web(port: int, **environ: str) -> Process:
+    """The web server on a port, or soon: see `wait_for_web`."""
     command = ["-m", "uvicorn", "chatsite.asgi:application", "--port", str(port), "--no-access-log"]
-    process = Process(*command, "--ws", "websockets-sansio", "--timeout-graceful-shutdown", "2", **environ)
+    return Process(*command, "--ws", "websockets-sansio", "--timeout-graceful-shutdown", "2", **environ)
+
+
+def wait_for_web(process: Process, port: int) -> None:
+    """Return when the web server answers."""
 
     def answers() -> bool:
         try:
@@ -137,8 +148,15 @@ def web(port: int, **environ: str) -> Iterator[Process]:
             assert process.is_running(), process.log.read_text()
             return False
 
+    wait_until(answers, 60, "the web server")
+
+
+@contextmanager
+def web(port: int, **environ: str) -> Iterator[Process]:
+    """The web server on a port; ready when it answers."""
+    process = start_web(port, **environ)
     try:
-        wait_until(answers, 60, "the web server")
+        wait_for_web(process, port)
         yield process
     finally:
         process.stop()

@@ -40,7 +40,7 @@ SCAN_SECONDS = 0.5
 SCANS_WITHOUT_LEASE = 2
 LOST_AFTER_SECONDS = 1.5
 LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
-DUTY_SECONDS = 5
+DUTY_SECONDS = 3
 ROUND_SECONDS = 5
 
 # Sent every `ROUND_SECONDS` by the reaper that is on duty. What a receiver raises is logged, and stops nothing.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.environment import free_port, start_redis
+from tests.environment import RedisServer, free_port
 from tests.launch.production import GOOD, given, python
 from tests.processes import ROOT
 
@@ -36,7 +36,7 @@ def production(tmp_path: Path, django_db_setup: None) -> Iterator[Start]:
 
     def start(*options: str, **more: str) -> Settings:
         port = free_port()
-        servers.append(start_redis(port, str(tmp_path), *options, password="secret"))
+        servers.append(RedisServer(port, str(tmp_path), *options, password="secret"))
         site = {name: value for name, value in GOOD.items() if name != "DATABASE_URL"}
         database = {"SQLITE_PATH": str(settings.DATABASES["default"]["NAME"])}
         return {**site, **database, "REDIS_URL": f"redis://:secret@127.0.0.1:{port}/0", **more}

@@ -1,0 +1,163 @@
+"""Faults inside the product's processes, patched in from outside: the product itself has no switch for them.
+
+A process that runs with `faults.hooked_settings` notes what it executes, and does what `FAULTS` names, separated by
+commas. A death is taken from a budget in Redis (`budget`), so that the process which replaces a dead one lives.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import redis
+from django.apps import AppConfig
+
+from workers.connections import client
+
+EXECUTED = "faults:executed"
+POISON = "POISON"
+
+
+def running_key(group: int) -> str:
+    """The ids of the completions that a process group runs now."""
+    return f"faults:running:{group}"
+
+
+def budget_key(fault: str) -> str:
+    """How often `fault` may still happen."""
+    return f"faults:budget:{fault}"
+
+
+def die() -> None:
+    """As a machine that loses its power: the whole process group, at once."""
+    os.killpg(0, signal.SIGKILL)
+
+
+def die_within_budget(fault: str) -> None:
+    if client().decr(budget_key(fault)) >= 0:
+        die()
+
+
+class HooksConfig(AppConfig):
+    name = "faults"
+
+    def ready(self) -> None:
+        for fault in filter(None, os.environ.get("FAULTS", "").split(",")):
+            FAULTS[fault]()
+        _note_what_runs()
+
+
+def _note_what_runs() -> None:
+    """So that the suite can hit busy workers, and knows that something was executed."""
+    from workers import completing
+
+    run = completing.run
+
+    def noted(completion: Any, *args: Any) -> None:
+        with suppress(redis.RedisError):  # it may be away: that is what is being tested
+            client().incr(EXECUTED)
+            client().sadd(running_key(os.getpgid(0)), str(completion.pk))
+        try:
+            run(completion, *args)
+        finally:
+            with suppress(redis.RedisError):
+                client().srem(running_key(os.getpgid(0)), str(completion.pk))
+
+    completing.run = noted  # type: ignore[assignment]
+
+
+# --- The faults ------------------------------------------------------------------------------------------------
+
+# What somebody without the fence would write: whatever comes is added at the end.
+_UNFENCED = """
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local attempt, have = tonumber(ARGV[1]), 0
+if last[1] then
+  local dash = string.find(last[1][1], '-', 1, true)
+  attempt = tonumber(string.sub(last[1][1], 1, dash - 1))
+  have = tonumber(string.sub(last[1][1], dash + 1))
+  if tonumber(ARGV[1]) > attempt then attempt, have = tonumber(ARGV[1]), 0 end
+end
+redis.call('XADD', KEYS[1], attempt .. '-' .. (have + 1),
+           'kind', ARGV[3], 'at', ARGV[4], 'text', ARGV[5], 'data', ARGV[6])
+return tonumber(ARGV[2])
+"""
+
+
+def unfenced() -> None:
+    """Stale attempts write to the stream, and close the row of the attempt that has taken over."""
+    from workers import stream
+    from workers.jobs import Job
+
+    assert "last_attempt > attempt" in stream._APPEND, "the fence has moved; switch it off where it is now"
+    stream._APPEND = _UNFENCED
+
+    def anybody(job: Job) -> Any:
+        return type(job)._default_manager.filter(pk=job.pk, status__in=Job.OPEN)
+
+    setattr(Job, "_fenced", anybody)  # noqa: B010
+
+
+def die_before_claim() -> None:
+    """Between taking a task out of its queue and claiming the row."""
+    from workers.jobs import Job
+
+    _before(Job, "claim", lambda *_: die_within_budget("die_before_claim"))
+
+
+def die_before_publishing() -> None:
+    """Between the commit of a queued row and its way to the broker, in whichever process commits."""
+    from chatsite.chat.models import Turn
+    from workers.models import Completion
+
+    for kind in (Turn, Completion):
+        _before(kind, "publish", lambda *_: die_within_budget("die_before_publishing"))
+
+
+def die_before_telling() -> None:
+    """Between storing a finished answer and telling its readers."""
+    from workers import completing
+
+    close = completing.close_persistently
+
+    def close_and_die(*args: Any, **fields: Any) -> bool:
+        if closed := close(*args, **fields):
+            die_within_budget("die_before_telling")
+        return closed
+
+    completing.close_persistently = close_and_die
+
+
+def die_of_poison() -> None:
+    """An answer that kills the process it is written in."""
+    from workers import completing
+
+    run = completing.run
+
+    def run_or_die(completion: Any, *args: Any) -> None:
+        if POISON in completion.prompt[-1]["content"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        run(completion, *args)
+
+    completing.run = run_or_die  # type: ignore[assignment]
+
+
+def _before(kind: type, name: str, act: Callable[..., None]) -> None:
+    """Call `act` before each call of a method."""
+    original = vars(kind)[name]
+    function = original.__func__ if isinstance(original, classmethod) else original
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        act(*args)
+        return function(*args, **kwargs)
+
+    setattr(kind, name, classmethod(wrapped) if isinstance(original, classmethod) else wrapped)
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    function.__name__: function
+    for function in (unfenced, die_before_claim, die_before_publishing, die_before_telling, die_of_poison)
+}

@@ -1,0 +1,28 @@
+"""The reaper itself dies, or there are two of them: row 7."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from faults.installation import installation
+from faults.recording import Record, Scaled
+from faults.runs import Load, kill_reapers, perform
+from workers.models import Completion
+
+
+@pytest.mark.parametrize("reapers", [1, 2])
+def test_row_7_the_reaper_is_killed_when_it_is_needed(
+    reapers: int, seed: int, upstream: str, record: Record, scaled: Scaled
+) -> None:
+    load = Load(tabs=scaled(100, 10), each=2, tokens=60, gap_ms=100)
+    with installation(remotes=3, reapers=reapers) as made:
+        run = perform(made, upstream, load, kill_reapers(scaled(20, 2), every=6), seed)
+    record(7, f"reaper killed ({reapers} of them)", run.figures())
+    run.must_be_clean()
+    hits = Counter(completion for hit in run.hits for completion in hit.completions)
+    for pk, attempt in Completion.objects.values_list("pk", "attempt"):
+        assert attempt <= 1 + hits[str(pk)], "an attempt without a death"
+    assert run.takeovers
+    assert run.takeovers[-1] < 8
