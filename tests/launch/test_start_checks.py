@@ -44,7 +44,6 @@ def production(tmp_path: Path, django_db_setup: None) -> Iterator[Start]:
     yield start
     for server in servers:
         server.kill()
-        server.wait()
 
 
 @pytest.mark.processes
