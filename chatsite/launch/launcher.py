@@ -32,6 +32,8 @@ def launch(*, folder: Path, procfile: Path, var_dir: Path, port: int, address: s
             say(f"Ended {count} processes that an earlier start had left behind.")
         preflight.check_port(port)
         environment = _environment(var_dir, port)
+        if environment.get("BROKER_URL"):
+            preflight.check_broker(environment["BROKER_URL"])
         server = None
         if "REDIS_URL" in environment:
             preflight.check_redis(environment["REDIS_URL"])

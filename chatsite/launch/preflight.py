@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
+from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from chatsite.launch.messages import LaunchError
 
@@ -71,4 +73,17 @@ def check_redis(url: str) -> None:
         raise LaunchError(
             f"The Redis server of REDIS_URL ({host}) does not answer: {str(error).rstrip('.')}. Start it, or unset "
             "REDIS_URL to use the embedded one."
+        ) from error
+
+
+def check_broker(url: str) -> None:
+    """A broker of its own that the environment names must answer, and let us in."""
+    try:
+        with Connection(url.replace("unix://", "redis+socket://", 1), connect_timeout=3) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+    except (OperationalError, OSError, ValueError, KeyError) as error:
+        host = urlsplit(url).hostname or "BROKER_URL"
+        raise LaunchError(
+            f"The broker of BROKER_URL ({host}) cannot be used: {str(error).rstrip('.') or type(error).__name__}. "
+            "Start it or correct its address, or unset BROKER_URL to use the Redis server."
         ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 
 from chatsite.launch import preflight
 from chatsite.launch.messages import LaunchError
@@ -56,3 +57,14 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(LaunchError, match=r"REDIS_URL \(127.0.0.1\) does not answer.*unset REDIS_URL") as raised:
         preflight.check_redis(f"redis://:hunter2@127.0.0.1:{free_port()}/0")
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_does_not_answer_is_named_without_its_password(scheme: str) -> None:
+    with pytest.raises(LaunchError, match=r"BROKER_URL \(127.0.0.1\) cannot be used.*unset BROKER_URL") as raised:
+        preflight.check_broker(f"{scheme}://me:hunter2@127.0.0.1:{free_port()}/0")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_broker_that_answers_passes() -> None:
+    preflight.check_broker(settings.BROKER_URL)
