@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import setup_logging, worker_init
 
 from workers.pools import NeverForks
 from workers.slots import WakeWhenFree
@@ -16,6 +16,11 @@ app = Celery("switchyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].update({NeverForks, WakeWhenFree})
 app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "workers"])
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Django has configured the logs; that somebody listens here keeps Celery from adding its own handlers."""
 
 
 @worker_init.connect

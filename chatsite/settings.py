@@ -4,6 +4,7 @@ A fresh clone works with no environment at all (DEBUG on, SQLite, files under `v
 (`DEBUG=0`) whatever is missing or unsafe stops the start with a sentence that says what to set.
 """
 
+import logging
 import secrets
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    "chatsite.operations.requests.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chatsite.security.ContentSecurityPolicyMiddleware",
@@ -302,13 +304,23 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Logs: one line each, to standard error ---------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
+LOG_FORMAT: str = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(["json", "line"]))
+# Masked in every line, whatever they look like.
+SECRETS = {SECRET_KEY, *ENCRYPTION_KEYS, *(str(database.get("PASSWORD", "")) for database in DATABASES.values())} | {
+    unquote(urlsplit(url).password or "") for url in (REDIS_URL, CELERY_BROKER_URL)
+}
+logging.captureWarnings(LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "workers.logs.LineFormatter"}, "json": {"()": "workers.logs.JsonFormatter"}},
+    "filters": {"ids": {"()": "workers.logs.AddIds"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # These come with handlers of their own, which would write another format.
+        "django": {"handlers": [], "propagate": True},
+        "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

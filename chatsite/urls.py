@@ -10,3 +10,4 @@ urlpatterns = [
 ]
 
 handler400 = "chatsite.chat.views.bad_request"
+handler500 = "chatsite.chat.views.server_error"

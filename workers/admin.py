@@ -190,6 +190,8 @@ class CompletionAdmin(ModelAdmin):
     list_display = ("finished_at", "state", "role", "model", "error_code", "attempt")
     list_filter = ("status", "role", "model")
     list_select_related = ("model",)
+    search_fields = ("reply_id",)
+    search_help_text = "The id of a reply, as the logs have it."
     fields = ("reply_id", "state", "role", "model", "error_code", "error_detail", "attempt", "queued_at", "finished_at")
     ordering = ("-finished_at",)
 

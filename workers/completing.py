@@ -78,6 +78,10 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
         first_token_at=answer.first_token_at,
     )
     if stored:
+        logger.info(
+            "Completion %s is %s: %s characters by %s, %s prompt and %s completion tokens",
+            *(completion.pk, status, len(answer.text), model, outcome.prompt_tokens, outcome.completion_tokens),
+        )
         writer.event(Kind.CANCELLED if cancellation.is_set() else Kind.DONE, length=len(answer.text))
 
 
@@ -175,6 +179,7 @@ def _run(model: Model, completion: Completion) -> Run:
         api_key=provider.api_key,
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
+        request_id=str(completion.reply_id),
     )
 
 

@@ -33,6 +33,7 @@ from workers.connections import client, server_run
 from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import lease_key
+from workers.logs import about
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +127,9 @@ class Reaper:
         for key, job in jobs.items():
             queued.setdefault(job.queue, set()).add(key)
         for job in (jobs[key] for key in broker.lost(queued)):
-            logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
-            job.publish()
+            with about(reply_id=job.reply_id):
+                logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
+                job.publish()
             del self._first_seen[_Sighting(type(job), job.pk, job.attempt, "queued")]
 
     def _recover_dead(self, running: list[_Sighting]) -> None:
@@ -135,7 +137,8 @@ class Reaper:
         without = [s for s, lease in zip(running, leases, strict=True) if lease is None]
         self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in without}
         for job in _load([s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]):
-            recover(job)
+            with about(reply_id=job.reply_id):
+                recover(job)
 
 
 def recover(job: Job) -> None:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
 from workers.jobs import Job
 from workers.leases import Lease, lease_key
+from workers.logs import about
 
 logger = logging.getLogger(__name__)
 PERSISTENT_SECONDS = 60.0
@@ -30,15 +32,24 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
     with Lease(lease_key(kind, pk, attempt)) as lease:
         job = kind.claim(pk, attempt)
         if job is None:
-            logger.info("%s %s attempt %d is not waiting any more; dropped", kind.__name__, pk, attempt)
+            with about(reply_id=_reply_id(kind, pk)):
+                logger.info("%s %s attempt %d is not waiting any more; dropped", kind.__name__, pk, attempt)
             yield None
             return
         lease.reply_id = job.reply_id
-        try:
-            yield job, lease
-        except Exception as error:
-            job.note_error(f"{type(error).__name__}: {error}")
-            raise
+        with about(reply_id=job.reply_id):
+            try:
+                yield job, lease
+            except Exception as error:
+                logger.exception("%s %s attempt %d broke off", kind.__name__, pk, attempt)
+                job.note_error(f"{type(error).__name__}: {error}")
+                raise
+
+
+def _reply_id(kind: type[Job], pk: str) -> UUID | str:
+    """Which reply a job that was not claimed is about; nothing if it is deleted."""
+    job = kind._default_manager.filter(pk=pk).first()
+    return job.reply_id if job else ""
 
 
 def close_persistently(job: Job, status: str, **fields: Any) -> bool:

@@ -48,6 +48,8 @@ class TurnAdmin(ModelAdmin):
 
     list_display = ("finished_at", "state", "error_code", "attempt")
     list_filter = ("status",)
+    search_fields = ("reply__pk",)
+    search_help_text = "The id of a reply, as the logs have it."
     fields = ("reply_id", "state", "error_code", "error_detail", "attempt", "queued_at", "finished_at")
     ordering = ("-finished_at",)
 

@@ -55,6 +55,7 @@ def answer(turn: Turn, lease: Lease) -> None:
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
         return
+    logger.info("Decided: %s by %s, in %.1f ms", choice.route, choice.strategy, duration_ms)
     store = partial(_store, choice, request, policy, duration_ms)
     try:
         with transaction.atomic():

@@ -22,6 +22,7 @@ from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
 from chatsite.chat.turns import RefusedError
 from workers.events import Offset
+from workers.logs import about
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +90,14 @@ class ChatConsumer(AsyncWebsocketConsumer):
         frame: dict[str, Any] = {}
         try:
             frame = _parse(text_data)
-            await self._dispatch(frame)
+            with about(**_subject(frame)):
+                await self._dispatch(frame)
         except RefusedError as error:
             self._refuse(error.code, error.text, frame)
         except Http404:
             self._refuse("not_found", notices.text("not_found"), frame)
         except Exception:  # the database is away, its disk is full: the person must hear of it where they are
-            logger.exception("A frame of the type %.40r failed", frame.get("type"))
+            logger.exception("A frame of the type %.40r failed", frame.get("type"), extra=_subject(frame))
             self._refuse("not_now", notices.text("not_now"), frame)
 
     async def _dispatch(self, frame: dict[str, Any]) -> None:
@@ -214,6 +216,14 @@ def _client_id(frame: dict[str, Any]) -> UUID | None:
         return UUID(value) if value else None
     except ValueError:
         raise RefusedError("bad_frame") from None
+
+
+def _subject(frame: dict[str, Any]) -> dict[str, str]:
+    """Which reply the frame is about, for the log, where only a real id may stand."""
+    try:
+        return {"reply_id": str(UUID(frame["reply"]))}
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def _offset(frame: dict[str, Any]) -> Offset | None:

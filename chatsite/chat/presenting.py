@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from uuid import UUID
 
@@ -33,13 +33,14 @@ PREVIEW_CHARACTERS = 1200
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why there is no (whole) answer, in words. The link is for staff only."""
+    """Why there is no (whole) answer, in words. The link and the id of its lines in the log are for staff only."""
 
     title: str
     text: str
     is_failure: bool = True
     link_label: str = ""
     link: str = ""
+    log_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,7 @@ def _trouble(turn: Turn, is_staff: bool) -> Trouble | None:
         return None
     code = "quarantined" if answer.status == Job.Status.QUARANTINED else answer.error_code
     words = notice(code, role=turn.decision.role if turn.decision else "")
+    trouble = Trouble(words.title, words.text, words.is_failure, log_id=str(turn.pk) if is_staff else "")
     if not is_staff or words.link is None:
-        return Trouble(words.title, words.text, words.is_failure)
-    return Trouble(words.title, words.text, words.is_failure, words.link.label, reverse(words.link.view))
+        return trouble
+    return replace(trouble, link_label=words.link.label, link=reverse(words.link.view))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
@@ -29,7 +30,8 @@ def in_thread(function: Callable[Given, Result]) -> Callable[Given, Awaitable[Re
 
     @wraps(function)
     async def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        call = partial(_with_good_connections, partial(function, *args, **kwargs))
+        # Within the context of the caller, so that the thread's lines in the log are about the same.
+        call = partial(copy_context().run, _with_good_connections, partial(function, *args, **kwargs))
         return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
 
     return run

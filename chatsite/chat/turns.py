@@ -22,6 +22,7 @@ from workers import stream
 from workers.connections import cancel_key, client
 from workers.events import Kind
 from workers.jobs import Job
+from workers.logs import about
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def stop(user: Any, *, reply_id: Any) -> Turn:
     try:
         client().set(cancel_key(turn.pk), 1, ex=3600)
     except redis.RedisError as error:
-        logger.warning("The wish to stop %s is in the database only: %s", turn.pk, error)
+        logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
     return access.reply_or_404(user, reply_id)
 
 
@@ -101,7 +102,7 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
     try:
         stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
     except redis.RedisError as error:
-        logger.warning("The end of %s is in the database only: %s", turn.pk, error)
+        logger.warning("The end is in the database only: %s", error, extra={"reply_id": turn.pk})
 
 
 def _queue_turn(message: Message, wanted_route: str) -> Turn:
@@ -110,6 +111,8 @@ def _queue_turn(message: Message, wanted_route: str) -> Turn:
     turn = Turn.objects.create(reply=reply, message=message, conversation=conversation, wanted_route=wanted_route)
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
     turn.enqueue_on_commit()
+    with about(reply_id=turn.pk):
+        logger.info("A message of conversation %s is accepted", conversation.pk)
     return turn
 
 

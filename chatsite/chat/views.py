@@ -11,12 +11,14 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template import loader
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.chat import access, conversations, corrections, notices, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.presenting import entries
 from chatsite.chat.starters import STARTERS, starter_text
+from chatsite.operations.requests import HEADER
 from workers.models import Model, Provider
 
 SIDEBAR_CONVERSATIONS = 200
@@ -99,6 +101,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "400.html", status=400)
 
 
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What broke on our side, with the id that its lines in the log have."""
+    page = loader.get_template("500.html").render({"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(page, status=500)
+
+
 def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpResponse:
     if request.method == "GET":
         return _page(request, conversation, draft=starter_text(request.GET.get("try", "")))
@@ -124,7 +132,9 @@ def _uuid(value: str) -> UUID | None:
 
 
 def _back_to(turn: Turn) -> HttpResponse:
-    return redirect("conversation", turn.conversation_id)
+    response = redirect("conversation", turn.conversation_id)
+    response[HEADER] = str(turn.pk)
+    return response
 
 
 def _page(request: HttpRequest, conversation: Conversation | None, error: str = "", **composer: Any) -> HttpResponse:

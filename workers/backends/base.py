@@ -26,6 +26,7 @@ class Run:
     api_key: str = field(default="", repr=False)
     context_window: int = 4096
     max_output_tokens: int = 1024
+    request_id: str = ""  # told to a provider, so that its logs and ours can be laid side by side
 
     @property
     def text(self) -> str:

@@ -31,7 +31,9 @@ IDLE_CONNECTIONS = 20
 CLIENTS = 32
 # What a provider gets to know. The rest of what the SDK sends describes this machine, or comes from variables
 # of its environment that were meant for another provider.
-SENT_HEADERS = {b"host", b"accept", b"content-type", b"content-length", b"user-agent", b"connection"}
+SENT_HEADERS = {
+    *(b"host", b"accept", b"content-type", b"content-length", b"user-agent", b"connection", b"x-request-id")
+}
 
 
 class Call:

@@ -81,7 +81,7 @@ class OpenAICompatibleBackend(Backend):
         while True:
             try:
                 with call:
-                    return sdk.chat.completions.create(**_body(run, refused)).response
+                    return sdk.chat.completions.create(**_body(run, refused), extra_headers=_headers(run)).response
             except openai.APIStatusError as error:
                 newly = _refused_parameters(error) - refused
                 if not newly:
@@ -108,6 +108,10 @@ def _body(run: Run, refused: set[str]) -> dict[str, Any]:
     if "max_tokens" in refused:  # OpenAI's newer models know it by another name
         body["max_completion_tokens"] = body.pop("max_tokens")
     return body
+
+
+def _headers(run: Run) -> dict[str, str]:
+    return {"X-Request-ID": run.request_id} if run.request_id else {}
 
 
 def _refused_parameters(error: openai.APIStatusError) -> set[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import openai
 
+from workers import secrets
 from workers.errors import (
     BackendUnavailableError,
     ContextTooLongError,
@@ -32,7 +33,6 @@ _TOO_LONG = re.compile(
 _NO_MODEL = re.compile(
     r"model.{0,200}(not found|not exist|unknown|not available)|(no such|unknown) model", re.IGNORECASE
 )
-_KEY = re.compile(r"(?:sk|key|hf|gsk|pk)[-_][\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
 
 
 def status_error(host: str, error: openai.APIStatusError, api_key: str) -> WorkerError:
@@ -88,8 +88,8 @@ def _message(body: Any, api_key: str) -> str:
     line = " ".join(found[:4000].split())
     line = "".join(character for character in line if character.isprintable())
     if api_key:
-        line = line.replace(api_key, "[key]")
-    line = _KEY.sub("[key]", line)
+        line = line.replace(api_key, secrets.MASK)
+    line = secrets.masked(line)
     return line if len(line) <= MAX_MESSAGE_CHARACTERS else line[: MAX_MESSAGE_CHARACTERS - 1] + "…"
 
 

@@ -1,0 +1,66 @@
+"""One id from the browser to the provider and back, through every process and over the death of one."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils.datastructures import CaseInsensitiveMapping
+from websockets.sync import client
+from websockets.typing import Origin
+
+from tests import processes
+from tests.backends.fake_provider import FakeProvider
+from tests.environment import free_port
+from tests.sessions import session_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+
+def _until(socket: client.ClientConnection, kind: str) -> dict[str, Any]:
+    while True:
+        frame: dict[str, Any] = json.loads(socket.recv(timeout=60))
+        if frame["type"] == kind:
+            return frame
+
+
+def _said(process: processes.Process, reply_id: str) -> str:
+    """The messages of a process that are about the reply."""
+    lines = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
+    return "\n".join(line["message"] for line in lines if line.get("reply_id") == reply_id)
+
+
+def test_one_id_goes_with_a_message_through_every_process(
+    defaults: None, alice: Any, provider: FakeProvider, connect: Callable[..., Any]
+) -> None:
+    connect("gate3-tokens6")
+    port = free_port()
+    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_of(alice)}"}
+    site = f"http://127.0.0.1:{port}"
+    form: dict[str, Any] = {"LOG_FORMAT": "json", "LEASE_SECONDS": "1"}
+    with (
+        processes.web(port, **form, PORT=str(port)) as web,
+        processes.worker("route", **form) as light,
+        processes.worker("remote", **form) as doomed,
+        processes.reaper(**form) as reaper,
+        client.connect(f"ws://127.0.0.1:{port}/ws/", origin=Origin(site), additional_headers=cookie) as socket,
+    ):
+        socket.send(json.dumps({"type": "send", "client_id": str(uuid.uuid4()), "text": "Hi", "route": "generate"}))
+        reply_id = _until(socket, "accepted")["reply"]
+        socket.send(json.dumps({"type": "attach", "reply": reply_id}))
+        _until(socket, "delta")
+        doomed.kill()
+        with processes.worker("remote", **form) as successor:
+            provider.release()
+            finished = _until(socket, "finished")
+    assert finished["status"] == "done"
+    told = [CaseInsensitiveMapping(request.headers)["X-Request-ID"] for request in provider.chats]
+    assert told == [reply_id, reply_id]
+    assert "is accepted" in _said(web, reply_id)
+    assert "Decided: generate" in _said(light, reply_id)
+    assert "attempt 2 begins" in _said(reaper, reply_id)
+    assert "is done" in _said(successor, reply_id)
