@@ -190,6 +190,7 @@ if _database_url:
             "PORT": _url.port or "",
             "CONN_HEALTH_CHECKS": True,
             "CONN_MAX_AGE": 60,
+            "DISABLE_SERVER_SIDE_CURSORS": True,  # so that PgBouncer may hand out a connection for each transaction
         }
     }
 else:
