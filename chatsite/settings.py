@@ -218,6 +218,7 @@ if not DEBUG and _redis_url.scheme != "unix" and not _redis_url.password:
 LEASE_SECONDS: float = env.float("LEASE_SECONDS", 2.0, validate=at_least(0.5))
 STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600, validate=at_least(60))
 MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))
+MODEL_IDLE_SECONDS: float = env.float("MODEL_IDLE_SECONDS", 1800.0, validate=at_least(1))
 POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at_least(0))
 
 # --- The broker: this Redis, another one, or RabbitMQ; workers/broker.py knows them apart --------------------------
@@ -231,6 +232,7 @@ if _broker_url.scheme not in ("redis", "rediss", "unix", "amqp", "amqps") or not
 if not DEBUG and _broker_url.scheme != "unix" and not _broker_url.password:
     raise ImproperlyConfigured("BROKER_URL has no password: whoever reaches that broker could read and add work.")
 IS_RABBITMQ = _broker_url.scheme in ("amqp", "amqps")
+
 CELERY_BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_TIMEOUT = 5
 CELERY_TASK_IGNORE_RESULT = True

@@ -144,7 +144,7 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
         (None, {"fields": ("provider", "name", "identifier", "revision", "is_enabled")}),
         ("Who may use it", {"fields": ("groups",)}),
         ("Limits", {"fields": ("context_window", "max_output_tokens", "options")}),
-        ("Who runs it", {"fields": ("worker_group",)}),
+        ("Who runs it", {"fields": ("worker_group", "is_warm")}),
         ("Licence and prices", {"fields": ("licence", ("prompt_price", "completion_price"))}),
         ("Where it is used", {"fields": (("roles_in_words", "queue_name"), "workers", "routes")}),
     )

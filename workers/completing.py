@@ -10,8 +10,8 @@ from decimal import Decimal
 from django.utils import timezone
 
 from workers import failures
-from workers.backends import backend_for
-from workers.backends.base import Cancellation, Outcome, Run
+from workers.backends import backend_for, run_of
+from workers.backends.base import Cancellation, Outcome
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
 from workers.events import Kind
 from workers.jobs import Job
@@ -149,7 +149,15 @@ def _pause(error: WorkerError, tried: int) -> float | None:
 
 
 def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> None:
-    deltas = backend_for(answer.model).stream(_run(answer.model, completion), cancellation)
+    backend = backend_for(answer.model)
+    run = run_of(
+        answer.model, completion.role, completion.prompt, completion.options, request_id=str(completion.reply_id)
+    )
+    if not backend.is_ready(run):
+        writer.event(Kind.LOADING, model=answer.model.name)
+        backend.get_ready(run, cancellation)
+        writer.event(Kind.LOADED)
+    deltas = backend.stream(run, cancellation)
     try:
         while not cancellation.is_set():
             if piece := _storable(next(deltas)):
@@ -165,22 +173,6 @@ def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cance
 def _storable(piece: str) -> str:
     """The text without what a database cannot keep: NUL characters, and halves of characters."""
     return piece.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _run(model: Model, completion: Completion) -> Run:
-    provider = model.provider
-    return Run(
-        role=completion.role,
-        prompt=completion.prompt,
-        options={**model.options, **completion.options},
-        identifier=model.identifier,
-        revision=model.revision,
-        base_url=provider.base_url,
-        api_key=provider.api_key,
-        context_window=model.context_window,
-        max_output_tokens=model.max_output_tokens,
-        request_id=str(completion.reply_id),
-    )
 
 
 def _cost(model: Model, outcome: Outcome) -> Decimal:

@@ -140,6 +140,7 @@ class ModelForm(forms.ModelForm):
             "max_output_tokens",
             "options",
             "worker_group",
+            "is_warm",
             "licence",
             "prompt_price",
             "completion_price",

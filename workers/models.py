@@ -107,6 +107,12 @@ class Model(models.Model):
         help_text="Models of a group wait in a queue of their own, for workers of their own. Empty: the default group, "
         "whose workers are always there.",
     )
+    is_warm = models.BooleanField(
+        "keep ready",
+        default=False,
+        help_text="A worker loads it before it begins, and keeps it in memory also when nobody uses it. For models of "
+        "transformers.",
+    )
     groups = models.ManyToManyField(
         Group, blank=True, related_name="models", help_text="Who may use this model. None chosen: everybody."
     )
@@ -144,6 +150,10 @@ class Model(models.Model):
         if is_built_in and not self.roles:
             names = ", ".join(sorted(EMBEDDED_MODELS))
             raise ValidationError({"identifier": f"The built-in provider has these models: {names}."})
+        if self.is_warm and self.provider_id and self.provider.kind != Provider.Kind.TRANSFORMERS:
+            raise ValidationError(
+                {"is_warm": "Only models of transformers are loaded by workers. Built-in ones are always ready."}
+            )
         if self.worker_group == queue_names.DEFAULT_GROUP:
             self.worker_group = ""
         if is_built_in and self.worker_group:

@@ -7,7 +7,7 @@ import redis
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
-from workers import completing, encoder, leases, presence, queue_names, running
+from workers import completing, leases, presence, queue_names, running, warming
 from workers import trials as trials  # registers its task
 from workers.models import Completion
 
@@ -29,10 +29,9 @@ def appear(sender: Any, **kwargs: Any) -> None:
 
 @worker_ready.connect
 def get_ready(sender: Any, **kwargs: Any) -> None:
-    """Load what the built-in models need, then say that the queues of this process are served."""
+    """Load what has to be ready, then say that the queues of this process are served."""
     queues = set(filter(queue_names.is_for_models, sender.app.amqp.queues.consume_from))
-    if queue_names.EMBEDDED in queues:
-        encoder.encode(["Loads the weights."])
+    warming.warm_up(queues)
     presence.own.announce(queues)
 
 

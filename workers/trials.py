@@ -19,8 +19,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from workers.backends import backend_for
-from workers.backends.base import Run
+from workers.backends import backend_for, run_of
 from workers.connections import client
 from workers.errors import UnknownModelError, WorkerError
 from workers.models import Model, Provider, Role
@@ -151,7 +150,10 @@ def check_model(ticket: str) -> None:
 def _called(trial: Trial) -> dict[str, Any]:
     model = _model(trial)
     began = time.perf_counter()
-    text = backend_for(model).check(_run(model))
+    role = Role.GENERATE if Role.GENERATE in model.roles else Role(min(model.roles))
+    sample, options = _SAMPLES[role]
+    run = run_of(model, role, [{"role": "user", "content": sample}], options)
+    text = backend_for(model).check(run)
     return {"text": text, "seconds": time.perf_counter() - began}
 
 
@@ -166,19 +168,3 @@ def _model(trial: Trial) -> Model:
         return Model(provider=Provider.objects.get(pk=trial.input["provider"]))
     except ObjectDoesNotExist as error:
         raise UnknownModelError("It has been deleted in the meantime.") from error
-
-
-def _run(model: Model) -> Run:
-    role = Role.GENERATE if Role.GENERATE in model.roles else Role(min(model.roles))
-    text, options = _SAMPLES[role]
-    return Run(
-        role=role,
-        prompt=[{"role": "user", "content": text}],
-        options={**model.options, **options},
-        identifier=model.identifier,
-        revision=model.revision,
-        base_url=model.provider.base_url,
-        api_key=model.provider.api_key,
-        context_window=model.context_window,
-        max_output_tokens=model.max_output_tokens,
-    )

@@ -22,6 +22,7 @@ class LiveReply:
         self.is_over = False
         self._offset = Offset(0, 0)
         self._attempt = 0
+        self._is_loading = False
         self._renderer = BlockRenderer()
         self._frames: deque[tuple[Offset, Frame]] = deque(maxlen=KEPT_FRAMES)
 
@@ -43,8 +44,12 @@ class LiveReply:
             case Kind.STARTED | Kind.RESET:
                 self._frames.clear()
                 self._renderer = BlockRenderer()
+                self._is_loading = False
                 self._attempt = event.offset.attempt
                 return [self._frame(event.kind, attempt=self._attempt, model=event.data.get("model", ""))]
+            case Kind.LOADING | Kind.LOADED:
+                self._is_loading = event.kind == Kind.LOADING
+                return [self._frame(event.kind)]
             case Kind.DELTA:
                 return self._delta(event)
             case Kind.DONE | Kind.FAILED | Kind.CANCELLED:
@@ -59,7 +64,12 @@ class LiveReply:
     def _snapshot(self) -> Frame:
         renderer = self._renderer
         return self._frame(
-            "snapshot", attempt=self._attempt, html=renderer.html, tail=renderer.tail, length=renderer.length
+            "snapshot",
+            attempt=self._attempt,
+            is_loading=self._is_loading,
+            html=renderer.html,
+            tail=renderer.tail,
+            length=renderer.length,
         )
 
     def _frame(self, kind: str, **content: Any) -> Frame:

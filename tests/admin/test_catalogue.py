@@ -128,3 +128,12 @@ def test_the_default_group_has_one_name(ada: AdminClient, model: Model) -> None:
 def test_the_built_in_models_have_a_queue_of_their_own(ada: AdminClient, defaults: None) -> None:
     built_in = Model.objects.get(identifier="minilm-extractive")
     assert "Leave this empty" in errors(ada.submit(change(built_in), worker_group="far"))
+
+
+def test_only_a_model_that_workers_load_can_be_kept_ready(ada: AdminClient, model: Model) -> None:
+    assert "Only models of transformers" in errors(ada.submit(change(model), is_warm="on"))
+    model.provider = Provider.objects.create(name="Here", kind="transformers")
+    model.save()
+    ada.submit(change(model), is_warm="on")
+    model.refresh_from_db()
+    assert model.is_warm

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import build_causal_model
-from workers.backends import causal_models
-from workers.backends.causal_models import CausalModel, CausalModels, load
+from workers.backends.causal_models import load
 from workers.errors import ProviderRefusedError, UnknownModelError
 
 
@@ -23,21 +21,6 @@ from workers.errors import ProviderRefusedError, UnknownModelError
 def copy(tiny_model: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model to spoil."""
     return Path(shutil.copytree(tiny_model, tmp_path / "copy"))
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What has been loaded; the loading itself is left out."""
-    loaded: list[str] = []
-
-    def load_nothing(identifier: str, revision: str) -> CausalModel:
-        if identifier == "broken":
-            raise UnknownModelError(identifier)
-        loaded.append(identifier + revision)
-        return CausalModel(identifier, None)
-
-    monkeypatch.setattr(causal_models, "load", load_nothing)
-    return loaded
 
 
 @pytest.mark.parametrize(
@@ -106,35 +89,6 @@ def test_a_downloaded_repository_is_loaded_without_the_hub(tiny_model: Path, hub
         assert load("someone/tiny", revision).context_window == 256
     with pytest.raises(UnknownModelError, match="has not been downloaded"):
         load("someone/tiny", "another")
-
-
-def test_a_model_is_loaded_once_for_all_threads(loads: list[str]) -> None:
-    models = CausalModels()
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: models.get("a", "1"), range(50)))
-    assert loads == ["a1"]
-    assert len(set(map(id, found))) == 1
-
-
-def test_the_model_that_was_not_used_for_longest_is_let_go(loads: list[str]) -> None:
-    models = CausalModels(kept=2)
-    for identifier in ("a", "b", "a", "c", "a", "b"):
-        models.get(identifier, "")
-    assert loads == ["a", "b", "c", "b"]
-
-
-def test_another_revision_is_another_model(loads: list[str]) -> None:
-    models = CausalModels()
-    for revision in ("1", "2", "1"):
-        models.get("a", revision)
-    assert loads == ["a1", "a2"]
-
-
-def test_a_failure_to_load_is_not_kept(loads: list[str]) -> None:
-    models = CausalModels()
-    for _ in range(2):
-        with pytest.raises(UnknownModelError):
-            models.get("broken", "")
 
 
 def test_special_tokens_in_a_message_stay_text(tiny_model: Path) -> None:

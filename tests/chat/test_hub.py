@@ -115,3 +115,21 @@ async def test_a_message_that_nobody_routes_says_so(session: str) -> None:
     async with tab(session) as alice_tab:
         reply = await send(alice_tab, "Hello")
         await alice_tab.until("state", state="unrouted", reply=str(reply))
+
+
+async def test_who_waits_is_told_that_the_model_is_being_loaded(session: str) -> None:
+    async with tab(session) as alice_tab:
+        reply = await send(alice_tab, "Hello")
+        writer = stream.StreamWriter(reply, 1, f"lease:test:{reply}", stream.Cancellation())
+        writer.event(Kind.STARTED, model="m")
+        writer.event(Kind.LOADING, model="m")
+        await alice_tab.until("loading")
+        async with tab(session) as later:
+            await later.send(type="attach", reply=str(reply))
+            assert (await later.until("snapshot"))["is_loading"]
+        writer.event(Kind.LOADED)
+        await alice_tab.until("loaded")
+        async with tab(session) as later:
+            await later.send(type="attach", reply=str(reply))
+            assert not (await later.until("snapshot"))["is_loading"]
+        writer.flush(10)

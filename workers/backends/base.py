@@ -27,6 +27,7 @@ class Run:
     context_window: int = 4096
     max_output_tokens: int = 1024
     request_id: str = ""  # told to a provider, so that its logs and ours can be laid side by side
+    is_warm: bool = False  # the model stays in memory
 
     @property
     def text(self) -> str:
@@ -90,6 +91,13 @@ class Backend(ABC):
     @abstractmethod
     def stream(self, run: Run, cancellation: Cancellation) -> Deltas:
         """Run the model. Returns early when cancelled. Raises `workers.errors.WorkerError`."""
+
+    def is_ready(self, run: Run) -> bool:
+        """Whether `stream` begins at once. If not, it loads a model first, which may take minutes."""
+        return True
+
+    def get_ready(self, run: Run, cancellation: Cancellation) -> None:  # noqa: B027  (most have nothing to load)
+        """Load what `stream` needs. Returns early when cancelled. Raises `workers.errors.WorkerError`."""
 
     def check(self, run: Run) -> str:
         """One sentence saying that the model answers, for “test this”. Raises `workers.errors.WorkerError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -13,7 +14,8 @@ from transformers import LogitsProcessor, StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
-from workers.backends.causal_models import CausalModel, CausalModels
+from workers.backends.causal_models import CausalModel, load
+from workers.backends.loaded import LoadedModels
 from workers.backends.sampling import sampling
 from workers.backends.token_text import StopText, TokenText
 from workers.errors import BackendUnavailableError, ContextTooLongError, ProviderTimeoutError
@@ -30,31 +32,47 @@ class CausalBackend(Backend):
     """
 
     def __init__(self) -> None:
-        self._models = CausalModels()
+        self._models = LoadedModels(load)
+
+    def is_ready(self, run: Run) -> bool:
+        return self._models.is_ready(run.identifier, run.revision)
+
+    def get_ready(self, run: Run, cancellation: Cancellation) -> None:
+        with self._use(run, cancellation):
+            pass
 
     def stream(self, run: Run, cancellation: Cancellation) -> Deltas:
         options = sampling(run)
-        loaded = self._models.get(run.identifier, run.revision)
-        tokens = loaded.encode(run.prompt)
-        prompt_tokens = tokens["input_ids"].shape[1]
-        window = min(run.context_window, loaded.context_window or run.context_window)
-        if prompt_tokens >= window:
-            raise ContextTooLongError(
-                f"The prompt has {prompt_tokens:,} tokens; {run.identifier} takes {window:,}, answer included."
-            )
-        options["max_tokens"] = min(options["max_tokens"], window - prompt_tokens)
-        generation = _Generation(loaded, tokens, options)
-        cancellation.on_set(generation.stop)
-        try:
-            yield from generation.deltas()
-        finally:
-            generation.stop()
-            generation.join()
-        return Outcome(
-            prompt_tokens=prompt_tokens,
-            completion_tokens=generation.tokens_written,
-            was_cut_short=generation.tokens_written == options["max_tokens"] and not generation.came_to_an_end,
+        with self._use(run, cancellation) as loaded:
+            if loaded is None:
+                return Outcome()
+            return (yield from _answer(loaded, run, options, cancellation))
+
+    def _use(self, run: Run, cancellation: Cancellation) -> AbstractContextManager[CausalModel | None]:
+        return self._models.use(run.identifier, run.revision, cancellation, is_kept=run.is_warm)
+
+
+def _answer(loaded: CausalModel, run: Run, options: dict[str, Any], cancellation: Cancellation) -> Deltas:
+    tokens = loaded.encode(run.prompt)
+    prompt_tokens = tokens["input_ids"].shape[1]
+    window = min(run.context_window, loaded.context_window or run.context_window)
+    if prompt_tokens >= window:
+        raise ContextTooLongError(
+            f"The prompt has {prompt_tokens:,} tokens; {run.identifier} takes {window:,}, answer included."
         )
+    options["max_tokens"] = min(options["max_tokens"], window - prompt_tokens)
+    generation = _Generation(loaded, tokens, options)
+    cancellation.on_set(generation.stop)
+    try:
+        yield from generation.deltas()
+    finally:
+        generation.stop()
+        generation.join()
+    return Outcome(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=generation.tokens_written,
+        was_cut_short=generation.tokens_written == options["max_tokens"] and not generation.came_to_an_end,
+    )
 
 
 class _Generation:

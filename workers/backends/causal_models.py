@@ -1,4 +1,4 @@
-"""Causal models of the `transformers` library in this process: found, loaded once, kept.
+"""Causal models of the `transformers` library: found and loaded.
 
 Only safetensors are loaded and no code of a repository is run: a pickle can do anything when it is opened.
 """
@@ -6,19 +6,14 @@ Only safetensors are loaded and no code of a repository is run: a pickle can do 
 from __future__ import annotations
 
 import re
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from workers import presence
 from workers.errors import BackendUnavailableError, ProviderRefusedError, UnknownModelError
 
-MODELS_KEPT = 2
 NEEDED_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 NEEDLESS_FILES = ["original/*", "consolidated*"]  # the same weights in another layout
 PLAIN_STOP = "\nUser:"
@@ -77,44 +72,6 @@ class CausalModel:
         tokens = {token.content for token in added if token.special} | set(self.tokenizer.all_special_tokens)
         longest_first = sorted((token for token in tokens if len(token) > 1), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-
-
-class CausalModels:
-    """The models that this process has loaded; the one that was not used for longest goes first."""
-
-    def __init__(self, kept: int = MODELS_KEPT) -> None:
-        self._kept = kept
-        self._loading: OrderedDict[tuple[str, str], Future[CausalModel]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, identifier: str, revision: str) -> CausalModel:
-        """The model, loaded by the first thread that asks while the others wait.
-
-        Raises `UnknownModelError`, saying what to do, or `BackendUnavailableError` when memory runs out.
-        """
-        key = (identifier, revision)
-        with self._lock:
-            loading = self._loading.get(key)
-            is_ours = loading is None
-            if loading is None:
-                loading = self._loading[key] = Future()
-            self._loading.move_to_end(key)
-            while len(self._loading) > self._kept:
-                (forgotten, _), _ = self._loading.popitem(last=False)
-                presence.own.unloaded(forgotten)
-        if is_ours:
-            self._load(key, loading)
-        return loading.result()
-
-    def _load(self, key: tuple[str, str], loading: Future[CausalModel]) -> None:
-        try:
-            with presence.own.loading(key[0]):
-                loading.set_result(load(*key))
-        except BaseException as error:
-            with self._lock:
-                if self._loading.get(key) is loading:
-                    del self._loading[key]
-            loading.set_exception(error)
 
 
 def load(identifier: str, revision: str) -> CausalModel:

@@ -68,6 +68,7 @@ class Draft {
 export class Reply {
   after = null; // everything up to this offset is shown
   #offset = null; // of the last frame; more frames of that offset may come
+  #began = "writing"; // how this attempt is called while nothing else is to be said of it
   #article;
   #draft = new Draft();
   #stale = null; // the draft of an attempt that broke off, shown until the new one is as long
@@ -106,7 +107,8 @@ export class Reply {
   started({ offset, attempt }) {
     if (offset === this.#offset) return; // sent again after an interruption
     this.#note(offset);
-    this.setState(attempt > 1 ? "retrying" : "writing");
+    this.#began = attempt > 1 ? "retrying" : "writing";
+    this.setState(this.#began);
     if (this.#draft.length === 0) return;
     this.#stale?.root.remove();
     this.#stale = this.#draft;
@@ -114,9 +116,17 @@ export class Reply {
     this.#draft = new Draft();
   }
 
-  snapshot({ offset, attempt, html, tail, length }) {
+  // Its model is being loaded, or is there at last.
+  loads({ type, offset }) {
+    if (offset === this.#offset) return;
+    this.#note(offset);
+    this.setState(type === "loading" ? "loading" : this.#began);
+  }
+
+  snapshot({ offset, attempt, is_loading, html, tail, length }) {
     this.after = this.#offset = offset;
-    this.setState(attempt > 1 && length === 0 ? "retrying" : "writing");
+    this.#began = attempt > 1 && length === 0 ? "retrying" : "writing";
+    this.setState(is_loading ? "loading" : this.#began);
     this.#stale = null;
     this.#draft = new Draft();
     const done = this.#draft.set(html, tail, length);

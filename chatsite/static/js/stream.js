@@ -44,6 +44,10 @@ export class Stream {
         reply?.started(frame);
         announcer.restart(frame.reply);
         break;
+      case "loading":
+      case "loaded":
+        reply?.loads(frame);
+        break;
       case "snapshot":
         if (reply) this.#catchUp(reply, frame);
         break;
