@@ -23,7 +23,7 @@ test:
 
 test-rabbitmq:
 	@scripts/install.sh dev
-	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_worker_death.py tests/chat/test_answers.py
+	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_answers.py tests/faults
 
 check:
 	@scripts/install.sh dev
