@@ -5,14 +5,21 @@ import sys
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import setup_logging, worker_init
 
+from workers.broker import SteadyConnection
 from workers.pools import NeverForks
 from workers.slots import WakeWhenFree
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 
-app = Celery("switchyard")
+
+class Messaging(AMQP):
+    Connection = SteadyConnection
+
+
+app = Celery("switchyard", amqp=Messaging)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].update({NeverForks, WakeWhenFree})
 app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "workers"])

@@ -111,14 +111,20 @@ def installation(
     reapers: int = 1,
     concurrency: int = 32,
     faults: dict[str, str] | None = None,
+    environs: dict[str, dict[str, str]] | None = None,
     **environ: str,
 ) -> Iterator[Installation]:
-    """Start all processes and supervise them. `faults` names those of `faults.hooks` by tier: web, route, remote."""
+    """Start all processes and supervise them.
+
+    `faults` names those of `faults.hooks` by tier (web, route, remote, reaper), `environs` has more of the environment
+    of a tier's processes.
+    """
     ports = [free_port() for _ in range(webs)]
 
     def told(tier: str) -> dict[str, str]:
         named = (faults or {}).get(tier, "")
-        return {**environ, "DJANGO_SETTINGS_MODULE": "faults.hooked_settings", "FAULTS": named}
+        special = (environs or {}).get(tier, {})
+        return {**environ, **special, "DJANGO_SETTINGS_MODULE": "faults.hooked_settings", "FAULTS": named}
 
     def worker(queue: str, threads: int, tier: str) -> Part:
         start = partial(processes.start_worker, queue, concurrency=threads, **told(tier))

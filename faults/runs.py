@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import signal
 import statistics
@@ -37,7 +38,7 @@ class Load:
     tokens: int = 40
     gap_ms: int = 50
     first_ms: int = 50
-    text: str = "Go on"
+    poisoned: int = 0  # how many of the people ask what kills its process, with `die_of_poison`
 
     @property
     def model(self) -> str:
@@ -54,7 +55,8 @@ class Run:
     takeovers: list[float] = field(default_factory=list)
     executed: int = 0
     seconds: float = 0.0
-    answer_seconds: list[float] = field(default_factory=list)
+    answer_seconds: list[float] = field(default_factory=list)  # from asking to the end, without poison
+    refusals: int = 0  # of messages, which were sent again
     pages_before: list[Shown] = field(default_factory=list)  # that were reloaded meanwhile
 
     @property
@@ -116,6 +118,7 @@ def perform(made: Installation, upstream: str, load: Load, inject: Injection, se
         executed=executed() - executed_before,
         seconds=seconds,
         answer_seconds=answer_seconds,
+        refusals=sum(len(tab.errors) for tab in opened),
         pages_before=[page for tab in opened for page in tab.shown_before],
     )
 
@@ -125,20 +128,25 @@ async def _ask_and_inject(
 ) -> tuple[list[Tab], list[Hit], list[float]]:
     async with asyncio.timeout(900), tabs(keys, made.ports, seed) as opened:
         async with asyncio.TaskGroup() as group:
-            asking = [group.create_task(_ask(tab, load)) for tab in opened]
+            poison = [hooks.POISON if number < load.poisoned else "" for number in range(len(opened))]
+            asking = [group.create_task(_ask(tab, load, word)) for tab, word in zip(opened, poison, strict=True)]
             hits = await inject(made, chance, opened)
         answer_seconds = [seconds for task in asking for seconds in task.result()]
         return opened, hits, answer_seconds
 
 
-async def _ask(tab: Tab, load: Load) -> list[float]:
+async def _ask(tab: Tab, load: Load, poison: str) -> list[float]:
     times = []
     for _ in range(load.each):
         began = time.monotonic()
-        reply = await tab.ask(load.text)
+        reply = await tab.ask(f"Go on {poison}")
         await tab.until_finished(reply)
         times.append(time.monotonic() - began)
-    return times
+    return [] if poison else times
+
+
+def p95(seconds: list[float]) -> float:
+    return sorted(seconds)[max(0, math.ceil(len(seconds) * 0.95) - 1)]
 
 
 def _by_completion(shown: dict[str, Shown]) -> dict[str, list[Any]]:
@@ -151,6 +159,17 @@ async def until_busy(made: Installation, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not any(part.running() for part in made.remotes):
             await asyncio.sleep(0.02)
+
+
+async def no_fault(made: Installation, chance: random.Random, _: list[Tab]) -> list[Hit]:
+    return []
+
+
+def one_after_another(*injections: Injection) -> Injection:
+    async def inject(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
+        return [hit for injection in injections for hit in await injection(made, chance, opened)]
+
+    return inject
 
 
 def kill_workers(count: int, every: float) -> Injection:
@@ -171,7 +190,7 @@ def kill_workers(count: int, every: float) -> Injection:
 
 
 def kill_reapers(count: int, every: float) -> Injection:
-    """Each time a busy worker and, a moment later, every reaper, so that nobody is there to notice."""
+    """Each time a busy worker and, a moment later, a reaper, so that it may not be there to notice."""
 
     async def inject(made: Installation, chance: random.Random, _: list[Tab]) -> list[Hit]:
         hits: list[Hit] = []
@@ -180,8 +199,7 @@ def kill_reapers(count: int, every: float) -> Injection:
             if hit := made.kill_busy_worker(chance):
                 hits.append(hit)
                 await asyncio.sleep(chance.random())
-                for part in made.reapers:
-                    part.process.send(signal.SIGKILL)
+                chance.choice(made.reapers).process.send(signal.SIGKILL)
                 await asyncio.sleep(every)
         return hits
 

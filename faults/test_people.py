@@ -86,3 +86,47 @@ async def _stop(tab: Tab, provider: FakeProvider, chance: random.Random, each: i
                 assert await asyncio.to_thread(request.hung_up.wait, 10)
                 closed.append(time.monotonic() - pressed)
     return closed
+
+
+def test_row_25_two_tabs_do_everything_at_once(seed: int, upstream: str, record: Record, scaled: Scaled) -> None:
+    """Both send, stop and ask again; within a second of the last end both show the same."""
+    connect(upstream, "ttft50-itl30-n30")
+    apart: list[float] = []
+
+    async def act(made: Installation, key: str) -> list[dict[str, Shown]]:
+        chance = random.Random(seed)
+        async with tabs([key] * 2, made.ports, seed) as (one, other):
+            for _ in range(scaled(10, 3)):
+                replies = await asyncio.gather(one.ask("From one"), other.ask("From the other"))
+                await asyncio.sleep(chance.random())
+                await asyncio.gather(*(tab.say(type="stop", reply=reply) for tab in (one, other) for reply in replies))
+                for tab in (one, other):
+                    await asyncio.gather(*(tab.until_finished(reply) for reply in replies))
+                known = len(one.replies)
+                await asyncio.gather(*(tab.say(type="again", reply=replies[0]) for tab in (one, other)))
+                apart.append(await _until_same(one, other, known))
+            return [one.replies, other.replies]
+
+    with installation(webs=2, remotes=1) as made:
+        one, other = asyncio.run(act(made, sessions(1)[0]))
+        wait_until(lambda: still_open() == 0, 30, "the end of every job")
+    verdicts = [check(one), check(other)]
+    figures = {"answers": len(one), "executed": executed(), "apart worst s": round(max(apart), 2)}
+    record(25, "two tabs", {**figures, "wrong": sum(len(verdict.corrupt) for verdict in verdicts)})
+    for verdict in verdicts:
+        assert verdict.is_clean, verdict.complain()
+    assert {reply: seen.html for reply, seen in one.items()} == {reply: seen.html for reply, seen in other.items()}
+    assert max(apart) < 1
+
+
+async def _until_same(one: Tab, other: Tab, known: int) -> float:
+    """Wait until both show the end of more than the `known` replies; the seconds from the one to the other."""
+
+    async def done(tab: Tab) -> float:
+        await tab.until(
+            lambda: len(tab.replies) > known and all(seen.status for seen in tab.replies.values()), 60, "every end"
+        )
+        return time.monotonic()
+
+    ends = await asyncio.gather(done(one), done(other))
+    return abs(ends[0] - ends[1])

@@ -16,9 +16,9 @@ from workers.models import Completion
 def test_row_7_the_reaper_is_killed_when_it_is_needed(
     reapers: int, seed: int, upstream: str, record: Record, scaled: Scaled
 ) -> None:
-    load = Load(tabs=scaled(100, 10), each=2, tokens=60, gap_ms=100)
+    load = Load(tabs=scaled(100, 10), each=3, tokens=80, gap_ms=100)
     with installation(remotes=3, reapers=reapers) as made:
-        run = perform(made, upstream, load, kill_reapers(scaled(20, 2), every=6), seed)
+        run = perform(made, upstream, load, kill_reapers(scaled(5, 2), every=10), seed)
     record(7, f"reaper killed ({reapers} of them)", run.figures())
     run.must_be_clean()
     hits = Counter(completion for hit in run.hits for completion in hit.completions)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from django.conf import settings
 
 from faults.installation import installation
 from faults.recording import Record, Scaled
-from faults.runs import Load, budget, freeze_workers, kill_workers, perform
+from faults.runs import Load, budget, freeze_workers, kill_workers, no_fault, p95, perform
+from workers.models import Completion
 
 FROZEN_SECONDS = 5.0  # a lease, the scans, and the first text of who takes over
 
@@ -68,3 +72,18 @@ def test_row_6_a_worker_dies_between_storing_and_telling(
         run = perform(made, upstream, load, injection, seed, ends_are_told=False)
     record(6, "killed before telling", run.figures())
     run.must_be_clean()
+
+
+def test_row_27_poison_is_quarantined_and_its_neighbours_are_not(
+    seed: int, upstream: str, record: Record, scaled: Scaled
+) -> None:
+    load = Load(tabs=scaled(100, 20), tokens=40, poisoned=scaled(5, 1))
+    with installation(remotes=4, concurrency=32, faults={"remote": "die_of_poison"}) as made:
+        usual = perform(made, upstream, replace(load, poisoned=0), no_fault, seed)
+        run = perform(made, upstream, load, no_fault, seed)
+    slower = p95(run.answer_seconds) / p95(usual.answer_seconds)
+    record(27, "poison", {**run.figures(), **run.verdict.statuses, "p95 of the others, times": round(slower, 2)})
+    run.must_be_clean()
+    assert run.verdict.statuses == {"done": load.tabs - load.poisoned, "quarantined": load.poisoned}
+    attempts = Completion.objects.filter(status="quarantined").values_list("attempt", flat=True)
+    assert set(attempts) == {settings.MAX_ATTEMPTS}

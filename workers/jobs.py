@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from celery import Task
 from django.apps import apps
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -36,6 +37,7 @@ class Job(models.Model):
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
+    deaths = models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process.")
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -84,6 +86,11 @@ class Job(models.Model):
         """The task that is given the id and the attempt."""
         raise NotImplementedError
 
+    @property
+    def runs_alone(self) -> bool:
+        """Whether so many processes have died of it, or beside it, that the next one is to hold nothing else."""
+        return 0 < settings.MAX_ATTEMPTS - 1 <= self.deaths
+
     def publish(self) -> None:
         """Hand this attempt to its queue. Raises as `broker.publish` does."""
         broker.publish(self.task, (str(self.pk), self.attempt), self.queue)
@@ -107,10 +114,17 @@ class Job(models.Model):
             self.refresh_from_db()
         return bool(closed)
 
-    def retry(self) -> bool:
-        """Give up this attempt and queue the next one. False means that somebody else did already."""
+    def retry(self, has_died: bool = False) -> bool:
+        """Give up this attempt and queue the next one. False means that somebody else did already.
+
+        `has_died`: its process has, so the job could be the cause.
+        """
         retried = self._fenced().update(
-            status=self.Status.QUEUED, attempt=F("attempt") + 1, started_at=None, queued_at=timezone.now()
+            status=self.Status.QUEUED,
+            attempt=F("attempt") + 1,
+            deaths=F("deaths") + has_died,
+            started_at=None,
+            queued_at=timezone.now(),
         )
         if retried:
             self.refresh_from_db()

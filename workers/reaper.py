@@ -28,9 +28,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from workers import broker, stream
+from workers import broker, isolation
 from workers.connections import client, server_run
-from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import lease_key
 from workers.logs import about
@@ -43,6 +42,9 @@ LOST_AFTER_SECONDS = 1.5
 LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
 DUTY_SECONDS = 3
 ROUND_SECONDS = 5
+# How often a job that runs alone may die together with the worker that watches it: then somebody kills workers, or it
+# takes whole machines along.
+UNWITNESSED_DEATHS = 5
 
 # Sent every `ROUND_SECONDS` by the reaper that is on duty. What a receiver raises is logged, and stops nothing.
 on_duty = Signal()
@@ -143,15 +145,13 @@ class Reaper:
 
 def recover(job: Job) -> None:
     """Give a job whose process died its next attempt, or quarantine it when it has used them up."""
-    if job.attempt < settings.MAX_ATTEMPTS:
-        if job.retry():
+    deaths = job.deaths + 1
+    if deaths < settings.MAX_ATTEMPTS + (UNWITNESSED_DEATHS if job.runs_alone else 0):
+        if job.retry(has_died=True):
             logger.warning("%s %s: attempt %d begins", type(job).__name__, job.pk, job.attempt)
             job.publish()
-        return
-    detail = job.error_detail or "Every attempt ended its worker."
-    if job.close(Job.Status.QUARANTINED, error_code="quarantined", error_detail=detail):
-        logger.error("%s %s is quarantined after %d attempts", type(job).__name__, job.pk, job.attempt)
-        stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"})
+    else:
+        isolation.quarantine(job, job.error_detail or f"Its process died {deaths} times.")
 
 
 def _open_jobs() -> Iterable[_Sighting]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
+from workers import isolation
 from workers.jobs import Job
 from workers.leases import Lease, lease_key
 from workers.logs import about
@@ -27,8 +28,13 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
     """The job and its lease while this process owns the attempt; None if somebody else does or did.
 
     The lease is taken before the claim, so that the reaper never sees a running job without one. An exception
-    leaves the row running: the lease runs out and the reaper gives the job a new attempt.
+    leaves the row running: the lease runs out and the reaper gives the job a new attempt. What may run alone only does
+    so in a process of its own, before this returns None.
     """
+    if job := isolation.suspect(kind, pk, attempt):
+        isolation.run_alone(job)
+        yield None
+        return
     with Lease(lease_key(kind, pk, attempt)) as lease:
         job = kind.claim(pk, attempt)
         if job is None:

@@ -8,7 +8,7 @@ What it does is chosen by the name of the model: parts joined with `-`, of which
     cut3            drops the connection after 3 tokens            stop3         ends cleanly, without finish reason
     marker3         the same with an end marker                    garbage3      a line that is not JSON
     gate, gate3     waits for `release()` or POST /gate/release    failing3      reports an error in the stream
-    error500        any status; with times2 for the first two      limited7      429 with Retry-After: 7
+    error500        any status; with times2 for the first two      limited7      429 with Retry-After: 7; times2 too
     multibyte       tokens of several bytes, one byte at a time    longline      a line of 10 MB
     length          finish reason "length"                         filtered      stopped by the content filter
     comments        comments for ever                              endless       tokens for ever
@@ -188,13 +188,13 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, message, "context_length_exceeded", {}
         if "redirect" in self.does:
             return 302, "", "", {"Location": "http://127.0.0.1:1/v1"}
-        if "limited" in self.does:
-            return 429, "Slow down.", "rate_limit_exceeded", {"Retry-After": self.does["limited"]}
         if "hugeerror" in self.does:
             self._endless_error()
-        if status := self.does.get("error"):
-            asked = sum(earlier.model == request.model for earlier in self.server.provider.requests)
-            if asked <= int(self.does.get("times", "1000")):
+        asked = sum(earlier.model == request.model for earlier in self.server.provider.requests)
+        if asked <= int(self.does.get("times", "1000")):
+            if "limited" in self.does:
+                return 429, "Slow down.", "rate_limit_exceeded", {"Retry-After": self.does["limited"]}
+            if status := self.does.get("error"):
                 key = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 return int(status), f"Simulated failure {status}.\nYour key was {key}.", "", {}
         return None

@@ -176,14 +176,32 @@ def test_after_a_restart_of_redis_the_reaper_waits_for_renewals(completion: Comp
 
 
 def test_a_row_out_of_attempts_is_quarantined_and_its_reader_told(completion: Completion) -> None:
-    Completion.objects.filter(pk=completion.pk).update(attempt=settings.MAX_ATTEMPTS)
-    claimed = Completion.claim(completion.pk, settings.MAX_ATTEMPTS)
-    assert claimed is not None
+    claimed = with_deaths(completion, settings.MAX_ATTEMPTS - 1 + reaper.UNWITNESSED_DEATHS)
     reaper.recover(claimed)
     completion.refresh_from_db()
     assert (completion.status, completion.error_code) == ("quarantined", "quarantined")
     [(_, fields)] = client().xrange(stream_key(completion.reply_id))
     assert fields[b"kind"] == b"failed"
+
+
+def test_what_died_in_company_only_is_not_quarantined(completion: Completion) -> None:
+    claimed = with_deaths(completion, settings.MAX_ATTEMPTS - 1)
+    reaper.recover(claimed)
+    assert (claimed.status, claimed.deaths, claimed.runs_alone) == ("queued", settings.MAX_ATTEMPTS, True)
+
+
+def test_an_attempt_that_is_handed_over_is_no_death(completion: Completion) -> None:
+    claimed = with_deaths(completion, 0)
+    assert claimed.retry()
+    assert (claimed.attempt, claimed.deaths) == (2, 0)
+
+
+def with_deaths(completion: Completion, deaths: int) -> Completion:
+    """A running completion whose earlier attempts all ended their processes."""
+    Completion.objects.filter(pk=completion.pk).update(attempt=deaths + 1, deaths=deaths)
+    claimed = Completion.claim(completion.pk, deaths + 1)
+    assert claimed is not None
+    return claimed
 
 
 def test_only_one_reaper_is_on_duty() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
 from faults.installation import installation
-from faults.runs import Load, freeze_workers, kill_workers, perform
+from faults.runs import Load, freeze_workers, kill_workers, no_fault, one_after_another, perform
 from tests import processes
 from tests.environment import free_port
+from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-LOAD = Load(tabs=10, tokens=60, gap_ms=100)
 FROZEN_SECONDS = 5.0
 
 
@@ -25,21 +26,24 @@ def upstream(django_db_setup: None) -> Iterator[str]:
     process.stop()
 
 
-def test_killed_and_frozen_workers_lose_nothing_and_write_nothing_twice(
+def test_workers_die_freeze_and_are_poisoned_and_every_answer_comes(
     transactional_db: None, defaults: None, upstream: str
 ) -> None:
-    with installation() as made:
-        killed = perform(made, upstream, LOAD, kill_workers(2, every=1), seed=1)
-        frozen = perform(made, upstream, LOAD, freeze_workers(1, FROZEN_SECONDS), seed=1)
-    for run in (killed, frozen):
+    break_them = one_after_another(kill_workers(1, every=1), freeze_workers(1, FROZEN_SECONDS))
+    with installation(faults={"remote": "die_of_poison"}) as made:
+        broken = perform(made, upstream, Load(tabs=10, tokens=80, gap_ms=100), break_them, seed=1)
+        poisoned = perform(made, upstream, Load(tabs=8, tokens=20, poisoned=1), no_fault, seed=1)
+    for run in (broken, poisoned):
         run.must_be_clean()
-        assert run.busy_hits
         assert max(run.verdict.attempts) > 1
+    assert broken.busy_hits == 2
+    assert poisoned.verdict.statuses == {"done": 7, "quarantined": 1}
+    assert Completion.objects.get(status="quarantined").attempt == settings.MAX_ATTEMPTS
 
 
-def test_without_the_fence_a_thawed_worker_would_and_the_checker_sees_it(
+def test_without_the_fence_a_thawed_worker_spoils_answers_and_the_checker_sees_it(
     transactional_db: None, defaults: None, upstream: str
 ) -> None:
     with installation(faults={"remote": "unfenced"}) as made:
-        run = perform(made, upstream, LOAD, freeze_workers(1, FROZEN_SECONDS), seed=1)
+        run = perform(made, upstream, Load(tabs=6, tokens=60, gap_ms=100), freeze_workers(1, FROZEN_SECONDS), seed=1)
     assert run.verdict.corrupt
