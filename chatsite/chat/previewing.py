@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 20_000
 EXPIRES_SECONDS = 2
-LOWEST_PRIORITY = 9
 
 
 def ask(user: Any, *, text: str, conversation_id: Any, tag: str) -> None:
@@ -32,7 +31,6 @@ def ask(user: Any, *, text: str, conversation_id: Any, tag: str) -> None:
             args=[user.pk, conversation_id, text, tag],
             queue=Turn.queue,
             expires=EXPIRES_SECONDS,
-            priority=LOWEST_PRIORITY,
             retry=False,
         )
     except OperationalError as error:
