@@ -39,14 +39,7 @@ class Encoder:
 
         Any string works, also an empty one or one of emoji only. A text counts up to its first 256 tokens.
         """
-        import numpy as np
-
-        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        encodings = _tokenise(texts)
-        by_length = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
-        for batch in _batches(by_length, encodings):
-            vectors[batch] = _embed([encodings[index] for index in batch])
-        return vectors
+        return embed(tokenise(texts))
 
     def versions(self) -> dict[str, str]:
         """Of what `tuned` depends on besides the messages, by name."""
@@ -104,12 +97,24 @@ def count_tokens(texts: Iterable[str]) -> int:
     return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(list(pieces), add_special_tokens=False))
 
 
-def _tokenise(texts: Sequence[str]) -> list[list[int]]:
+def tokenise(texts: Sequence[str]) -> list[list[int]]:
+    """The tokens of each text that `embed` reads."""
     if not texts:
         return []
     tokenizer, _ = _model()
     encodings = tokenizer.encode_batch([_clean(text[:_MAX_CHARACTERS]) for text in texts])
     return [_cut(encoding.ids) for encoding in encodings]
+
+
+def embed(encodings: list[list[int]]) -> np.ndarray:
+    """One unit vector per text, given as its tokens."""
+    import numpy as np
+
+    vectors = np.zeros((len(encodings), DIMENSIONS), dtype=np.float32)
+    by_length = sorted(range(len(encodings)), key=lambda index: len(encodings[index]))
+    for batch in _batches(by_length, encodings):
+        vectors[batch] = _embed([encodings[index] for index in batch])
+    return vectors
 
 
 def _ends(text: str, context: str) -> list[int]:

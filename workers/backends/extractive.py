@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workers import encoder, markdown
+from workers import batching, encoder, markdown
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
 from workers.errors import InputError
 from workers.prompts.wording import word_count
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_CANDIDATES = 320
 _SECTIONS = 64
-_BATCH = 64  # sentences between two looks at the cancellation
 _POSITION_WEIGHT = 0.1
 _FOCUS_WEIGHT = 0.6
 _RELEVANCE_WEIGHT = 0.8  # against redundancy
@@ -88,10 +87,11 @@ def summarise(text: str, wish: dict[str, Any], cancellation: Cancellation | None
         raise InputError("nothing_to_summarise", "The text holds no words.")
     focus = wish.get("focus", "")
     candidates = _candidates(sentences, focus)
-    vectors = _embed([sentences[index].text for index in candidates], cancellation or Cancellation())
-    if vectors is None:
+    embedded = batching.encode([*(sentences[index].text for index in candidates), focus], cancellation)
+    if embedded is None:
         return Summary((), len(sentences), is_list=False)
-    scores = _scores(sentences, candidates, vectors, focus)
+    vectors = embedded[:-1]
+    scores = _scores(sentences, candidates, vectors, embedded[-1] if focus else None)
     chosen = _within_wish([sentences[index] for index in candidates], _ranked(scores, vectors), len(sentences), wish)
     texts = tuple(text for _, text in sorted(chosen))
     is_list = wish.get("form") == "bullets" or not _reads_as_prose([sentences[candidates[at]] for at, _ in chosen])
@@ -124,19 +124,9 @@ def _best_of_sections(sentences: Sequence[Sentence], indices: list[int], focus: 
     return sorted(best)
 
 
-def _embed(texts: list[str], cancellation: Cancellation) -> np.ndarray | None:
-    """The embeddings of `texts`, or None if cancelled in between."""
-    import numpy as np
-
-    batches = []
-    for start in range(0, len(texts), _BATCH):
-        if cancellation.is_set():
-            return None
-        batches.append(encoder.encode(texts[start : start + _BATCH]))
-    return np.vstack(batches)
-
-
-def _scores(sentences: Sequence[Sentence], candidates: list[int], vectors: np.ndarray, focus: str) -> np.ndarray:
+def _scores(
+    sentences: Sequence[Sentence], candidates: list[int], vectors: np.ndarray, focus: np.ndarray | None
+) -> np.ndarray:
     """How much each candidate says of the whole, of `focus` if there is one, and how early."""
     import numpy as np
 
@@ -146,8 +136,8 @@ def _scores(sentences: Sequence[Sentence], candidates: list[int], vectors: np.nd
     centrality = vectors @ (centroid / np.linalg.norm(centroid))
     earliness = 1 - np.array(candidates) / max(1, len(sentences) - 1)
     scores = (1 - _POSITION_WEIGHT) * centrality + _POSITION_WEIGHT * earliness
-    if focus:
-        nearness = vectors @ encoder.encode([focus])[0]
+    if focus is not None:
+        nearness = vectors @ focus
         # On the scale of the scores, so that a sentence on the matter counts in a text that is about something else.
         scaled = scores.min() + np.ptp(scores) * (nearness - nearness.min()) / max(np.ptp(nearness), 1e-9)
         scores = (1 - _FOCUS_WEIGHT) * scores + _FOCUS_WEIGHT * scaled

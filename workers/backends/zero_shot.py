@@ -20,10 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from workers import encoder, markdown
+from workers import batching, encoder, markdown
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
 from workers.errors import InputError
 from workers.prompts.known_labels import KnownLabel, is_catch_all, is_negation, known
@@ -42,8 +41,9 @@ _DESCRIPTION_BESIDE_TYPICAL = 0.5
 _THING_WORDS = 4  # a text this short is the name of a thing, not a text about it
 _CENTRING = 0.5  # how much of a label's average over a list of things is no news about any of them
 _MIN_LIST = 4
-_BATCH = 64
 _MAX_COLUMNS = 6
+_MAX_REMEMBERED = 2000  # readings of labels, of 1.5 kB each
+_remembered: dict[tuple[str, ...], np.ndarray] = {}
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,14 @@ def classify(
         raise InputError("one_label" if labels else "no_labels", "Classification takes at least two labels.")
     if not any(char.isalnum() for text in texts for char in text):
         raise InputError("nothing_to_classify", "There is no text to classify.")
-    vectors = _embed_texts(texts, cancellation or Cancellation())
+    vectors = _embed_texts(texts, cancellation)
+    prototypes = _prototypes(labels)
     if vectors is None:
         return []
     names = [label["name"] for label in labels]
-    cosines = vectors @ _prototypes(labels).T
+    cosines = vectors @ prototypes.T
     fits = _fits(cosines, names)
-    log_odds = _SHARPNESS * _with_rests(_centred(cosines, texts), names) + _by_example(vectors, labels)
+    log_odds = _SHARPNESS * _with_rests(_centred(cosines, texts), names) + _by_example(vectors, labels, prototypes)
     return [
         Reading(text, _ranked(names, row), bool(fit))
         for text, row, fit in zip(texts, _softmax(log_odds), fits, strict=True)
@@ -122,17 +123,16 @@ def _windows(text: str) -> tuple[list[str], int]:
     return [pieces[int(index * step)] for index in range(MAX_WINDOWS)], len(pieces)
 
 
-def _embed_texts(texts: Sequence[str], cancellation: Cancellation) -> np.ndarray | None:
+def _embed_texts(texts: Sequence[str], cancellation: Cancellation | None) -> np.ndarray | None:
     """One unit vector per text, the mean of its windows; None if cancelled in between."""
     import numpy as np
 
     windows = [(index, window) for index, text in enumerate(texts) for window in _windows(text)[0]]
+    embedded = batching.encode([window for _, window in windows], cancellation)
+    if embedded is None:
+        return None
     vectors = np.zeros((len(texts), encoder.DIMENSIONS), dtype=np.float32)
-    for start in range(0, len(windows), _BATCH):
-        if cancellation.is_set():
-            return None
-        batch = windows[start : start + _BATCH]
-        np.add.at(vectors, [index for index, _ in batch], encoder.encode([window for _, window in batch]))
+    np.add.at(vectors, [index for index, _ in windows], embedded)
     return _unit(vectors)
 
 
@@ -146,32 +146,38 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _prototypes(labels: Sequence[dict[str, Any]]) -> np.ndarray:
-    """One unit vector per label."""
+    """One unit vector per label: the weighted sum of how it can be read."""
     import numpy as np
 
     found = known([label["name"] for label in labels])
-    return np.vstack([_prototype(label, entry) for label, entry in zip(labels, found, strict=True)])
+    views = [_views(label, entry) for label, entry in zip(labels, found, strict=True)]
+    means = _means([texts for view in views for _, texts in view])
+    return _unit(np.vstack([np.sum([weight * means[texts] for weight, texts in view], axis=0) for view in views]))
 
 
-def _prototype(label: dict[str, Any], known_label: KnownLabel | None) -> np.ndarray:
-    import numpy as np
-
+def _views(label: dict[str, Any], known_label: KnownLabel | None) -> list[tuple[float, tuple[str, ...]]]:
+    """The texts that a label is read through, in groups with their weights."""
     name = label["name"].replace("_", " ")
-    views = [_typical(known_label) if known_label else _mean([form.format(name) for form in _NAME_FORMS])]
+    views = [(1.0, known_label.says if known_label else tuple(form.format(name) for form in _NAME_FORMS))]
     description = label.get("description", "")
     if description and not (known_label and description == known_label.description):
         weight = _DESCRIPTION_BESIDE_TYPICAL if known_label else 1.0
-        views.append(weight * _mean([description, f"{name}: {description}"]))
-    return _unit(np.sum(views, axis=0))
+        views.append((weight, (description, f"{name}: {description}")))
+    return views
 
 
-@cache
-def _typical(label: KnownLabel) -> np.ndarray:
-    return _mean(label.says)
+def _means(groups: list[tuple[str, ...]]) -> dict[tuple[str, ...], np.ndarray]:
+    """The direction of each group of texts. The same labels come again and again, so they are remembered."""
+    import numpy as np
 
-
-def _mean(texts: Sequence[str]) -> np.ndarray:
-    return _unit(encoder.encode(texts).mean(axis=0))
+    if len(_remembered) > _MAX_REMEMBERED:
+        _remembered.clear()
+    means = {group: _remembered[group] for group in groups if group in _remembered}
+    missing = [group for group in dict.fromkeys(groups) if group not in means]
+    vectors = iter(batching.encode([text for group in missing for text in group]))
+    for group in missing:
+        means[group] = _remembered[group] = _unit(np.sum([next(vectors) for _ in group], axis=0))
+    return means
 
 
 # --- The scores --------------------------------------------------------------------------------------------------
@@ -213,7 +219,7 @@ def _fits(cosines: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.ones(len(cosines), dtype=bool) if _rest_of(names) else cosines.max(axis=1) >= FITS_FROM
 
 
-def _by_example(vectors: np.ndarray, labels: Sequence[dict[str, Any]]) -> np.ndarray:
+def _by_example(vectors: np.ndarray, labels: Sequence[dict[str, Any]], prototypes: np.ndarray) -> np.ndarray:
     """Log probabilities by logistic regression on the labels' examples; zeros if fewer than two labels have any.
 
     A label without examples is represented by its zero-shot vector.
@@ -224,9 +230,12 @@ def _by_example(vectors: np.ndarray, labels: Sequence[dict[str, Any]]) -> np.nda
     examples = [[text for text in label.get("examples", []) if text.strip()] for label in labels]
     if sum(map(bool, examples)) < 2:
         return np.zeros((len(vectors), len(labels)))
-    prototypes = _prototypes(labels)
+    vectors_of_examples = iter(batching.encode([text for texts in examples for text in texts]))
     points = np.vstack(
-        [encoder.encode(texts) if texts else prototypes[[index]] for index, texts in enumerate(examples)]
+        [
+            np.vstack([next(vectors_of_examples) for _ in texts]) if texts else prototypes[[index]]
+            for index, texts in enumerate(examples)
+        ]
     )
     targets = np.repeat(np.arange(len(labels)), [max(1, len(texts)) for texts in examples])
     model = LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=1000)

@@ -1,0 +1,92 @@
+"""How much a local worker answers when many ask at once, with and without batches.
+
+    python -m bench.batching --seconds 5 --at-once 1 4 16
+
+Calls the backends in threads, as a worker does, and prints one JSON object: requests per second, processor time of each
+(which means something on a busy machine too), and the median and the slowest tenth of what one takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
+
+import django
+
+django.setup()
+
+from workers import encoder  # noqa: E402
+from workers.backends import extractive, zero_shot  # noqa: E402
+
+LABELS = [{"name": "praise"}, {"name": "complaint"}, {"name": "question"}]
+MESSAGES = [f"The room on floor {number} was lovely, but the lift was out of order again." for number in range(97)]
+SENTENCES = [
+    f"On day {number} the harbour was closed after a storm had torn {number} cranes from their rails."
+    for number in range(60)
+]
+
+
+def classification(number: int) -> None:
+    zero_shot.classify([MESSAGES[number % len(MESSAGES)]], LABELS)
+
+
+def summary(number: int) -> None:
+    extractive.summarise(" ".join(SENTENCES[number % 20 :]), {})
+
+
+def measured(work: Callable[[int], None], at_once: int, seconds: float) -> dict[str, float]:
+    """Requests per second, and the time of one, while `at_once` threads ask one after the other."""
+    took: list[float] = []
+    end = time.monotonic() + seconds
+
+    def ask(number: int) -> None:
+        while (began := time.monotonic()) < end:
+            work(number)
+            took.append(time.monotonic() - began)
+            number += at_once
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(at_once)]
+    began, cpu_began = time.monotonic(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took.sort()
+    return {
+        "per_second": round(len(took) / (time.monotonic() - began), 1),
+        "cpu_ms": round(1000 * (time.process_time() - cpu_began) / len(took), 1),
+        "p50_ms": round(1000 * took[len(took) // 2], 1),
+        "p90_ms": round(1000 * took[int(len(took) * 0.9)], 1),
+    }
+
+
+def embedded(at_once: list[int], seconds: float) -> dict[str, Any]:
+    alone = lambda texts, cancellation=None: encoder.encode(texts)  # noqa: E731
+    found: dict[str, Any] = {}
+    for work in (classification, summary):
+        work(0)
+        for number in at_once:
+            with patch("workers.batching.encode", alone):
+                before = measured(work, number, seconds)
+            found[f"{work.__name__} {number} at once"] = {"alone": before, "together": measured(work, number, seconds)}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
+    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4, 16])
+    options = parser.parse_args()
+    print(json.dumps(embedded(options.at_once, options.seconds), indent=2))
+
+
+if __name__ == "__main__":
+    main()
