@@ -9,6 +9,7 @@ from celery.app.amqp import AMQP
 from celery.signals import setup_logging, worker_init
 
 from workers.broker import SteadyConnection
+from workers.draining import FetchesUnlessDraining
 from workers.pools import NeverForks
 from workers.slots import WakeWhenFree
 
@@ -21,7 +22,7 @@ class Messaging(AMQP):
 
 app = Celery("switchyard", amqp=Messaging)
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.steps["worker"].update({NeverForks, WakeWhenFree})
+app.steps["worker"].update({FetchesUnlessDraining, NeverForks, WakeWhenFree})
 app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "workers"])
 
 

@@ -217,6 +217,7 @@ if not DEBUG and _redis_url.scheme != "unix" and not _redis_url.password:
     raise ImproperlyConfigured("REDIS_URL has no password: whoever reaches that Redis could read and write answers.")
 LEASE_SECONDS: float = env.float("LEASE_SECONDS", 2.0, validate=at_least(0.5))
 STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600, validate=at_least(60))
+SHUTDOWN_GRACE_SECONDS: float = env.float("SHUTDOWN_GRACE_SECONDS", 15.0, validate=at_least(0))
 MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))
 MODEL_IDLE_SECONDS: float = env.float("MODEL_IDLE_SECONDS", 1800.0, validate=at_least(1))
 POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at_least(0))

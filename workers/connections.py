@@ -6,6 +6,7 @@ lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.lease
 cancel:<reply id>       a person has pressed stop
 process:<host>:<pid>     what a worker process says of itself (`workers.presence`)
 processes               the names of all of them
+drain:<process>         an admin asks a worker process to drain, or to resume (`workers.draining`)
 failures:<minute>       how often providers failed, and how (`workers.failures`)
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
@@ -37,6 +38,10 @@ def server_run() -> tuple[str, float]:
 
 def stream_key(reply_id: UUID | str) -> str:
     return f"reply:{reply_id}"
+
+
+def wish_key(process: str) -> str:
+    return f"drain:{process}"
 
 
 def cancel_key(reply_id: UUID | str) -> str:

@@ -64,7 +64,10 @@ class Job(models.Model):
                 name="%(app_label)s_%(class)s_open",
                 fields=["status", "queued_at"],
                 condition=Q(status__in=["queued", "running"]),
-            )
+            ),
+            # The operations page: how long those waited that were started lately, and what ended lately, and how.
+            models.Index(name="%(app_label)s_%(class)s_started", fields=["started_at"]),
+            models.Index(name="%(app_label)s_%(class)s_ended", fields=["status", "finished_at"]),
         ]
 
     @staticmethod
@@ -130,9 +133,31 @@ class Job(models.Model):
             self.refresh_from_db()
         return bool(retried)
 
+    def try_again(self) -> bool:
+        """Out of quarantine, to be published, with a fresh set of attempts. False means that it is not there now."""
+        retried = self._set_aside().update(
+            status=self.Status.QUEUED,
+            attempt=F("attempt") + 1,
+            deaths=0,
+            started_at=None,
+            finished_at=None,
+            queued_at=timezone.now(),
+            error_code="",
+        )
+        if retried:
+            self.refresh_from_db()
+        return bool(retried)
+
+    def discard(self) -> bool:
+        """Out of quarantine, among the failed ones for good. False means that it is not there now."""
+        return bool(self._set_aside().update(status=self.Status.FAILED))
+
     def note_error(self, detail: str) -> None:
         """Keep what went wrong in this attempt, for admins."""
         self._fenced().update(error_detail=detail[:2000])
+
+    def _set_aside(self) -> models.QuerySet[Any]:
+        return type(self)._default_manager.filter(pk=self.pk, status=self.Status.QUARANTINED)
 
     def _fenced(self) -> models.QuerySet[Any]:
         return type(self)._default_manager.filter(pk=self.pk, attempt=self.attempt, status=self.Status.RUNNING)

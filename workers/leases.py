@@ -1,7 +1,8 @@
 """Leases: how everyone knows that a running job has a living process behind it.
 
-One timer thread per process renews the leases of all its jobs, says what the process is (`workers.presence`), and looks
-whether somebody pressed stop. It does not depend on tokens: a provider that thinks for a minute is not taken for dead.
+One timer thread per process renews the leases of all its jobs and says what the process is (`workers.presence`). It
+looks whether somebody pressed stop, or wants the process to drain. It does not depend on tokens: a provider that thinks
+for a minute is not taken for dead.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from uuid import UUID
 import redis
 from django.conf import settings
 
-from workers import presence
+from workers import draining, presence
 from workers.backends.base import Cancellation
-from workers.connections import cancel_key, client
+from workers.connections import cancel_key, client, wish_key
 from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,11 @@ def lease_key(kind: type[Job], pk: object, attempt: int) -> str:
 class Lease:
     """Held from before the claim until the job is closed; then it runs out by itself."""
 
-    def __init__(self, key: str) -> None:
-        self.key = key
+    def __init__(self, kind: type[Job], pk: object, attempt: int) -> None:
+        self.kind = kind
+        self.pk = pk
+        self.attempt = attempt
+        self.key = lease_key(kind, pk, attempt)
         self.reply_id: UUID | None = None  # once it is claimed: whose wish to stop to look for
         self.cancellation = Cancellation()
 
@@ -40,6 +44,11 @@ class Lease:
 
     def __exit__(self, *exc_info: object) -> None:
         _keeper().drop(self)
+
+
+def claimed() -> list[Lease]:
+    """The leases of the jobs that this process has claimed and not closed."""
+    return [lease for lease in _keeper().leases() if lease.reply_id]
 
 
 def start_keeper() -> None:
@@ -64,6 +73,10 @@ class _Keeper(threading.Thread):
         with self._lock:
             self._leases.discard(lease)
 
+    def leases(self) -> list[Lease]:
+        with self._lock:
+            return list(self._leases)
+
     def run(self) -> None:
         while True:
             try:
@@ -74,16 +87,18 @@ class _Keeper(threading.Thread):
             presence.own.changed.clear()
 
     def _renew(self) -> None:
-        with self._lock:
-            leases = list(self._leases)
+        leases = self.leases()
         watched = [lease for lease in leases if lease.reply_id]
         with client().pipeline(transaction=False) as pipeline:
+            pipeline.getdel(wish_key(presence.own.name))
             for lease in leases:
                 pipeline.set(lease.key, 1, px=self._lease_ms)
             presence.own.write(pipeline, self._lease_ms)
             if watched:
                 pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
-            replies = pipeline.execute()
+            wish, *replies = pipeline.execute()
+        draining.heed(wish)
+        presence.own.on_tick()
         if watched:
             for lease, pressed in zip(watched, replies[-1], strict=True):
                 if pressed:

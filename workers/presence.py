@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -79,6 +79,7 @@ class OwnPresence:
 
     def __init__(self) -> None:
         self.changed = threading.Event()  # wakes the timer that writes
+        self.on_tick: Callable[[], None] = lambda: None  # called whenever it has written
         self._lock = threading.RLock()
         self._process = Process("")
         self._is_here = False
@@ -86,6 +87,10 @@ class OwnPresence:
     @property
     def name(self) -> str:
         return self._process.name
+
+    @property
+    def is_draining(self) -> bool:
+        return self._process.is_draining
 
     def appear(self, slots: int) -> None:
         """From now on it is there, with this many slots; it serves nothing yet."""

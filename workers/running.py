@@ -13,7 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from workers import isolation
 from workers.jobs import Job
-from workers.leases import Lease, lease_key
+from workers.leases import Lease
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
         isolation.run_alone(job)
         yield None
         return
-    with Lease(lease_key(kind, pk, attempt)) as lease:
+    with Lease(kind, pk, attempt) as lease:
         job = kind.claim(pk, attempt)
         if job is None:
             with about(reply_id=_reply_id(kind, pk)):

@@ -5,9 +5,10 @@ from typing import Any
 
 import redis
 from celery import shared_task
-from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown
 
 from workers import completing, leases, presence, queue_names, running, warming
+from workers import handover as handover  # registers what is done at the end
 from workers import trials as trials  # registers its task
 from workers.models import Completion
 
@@ -33,11 +34,6 @@ def get_ready(sender: Any, **kwargs: Any) -> None:
     queues = set(filter(queue_names.is_for_models, sender.app.amqp.queues.consume_from))
     warming.warm_up(queues)
     presence.own.announce(queues)
-
-
-@worker_shutting_down.connect
-def take_nothing_more(**kwargs: Any) -> None:
-    presence.own.drain(True)
 
 
 @worker_shutdown.connect

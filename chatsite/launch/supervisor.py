@@ -25,8 +25,9 @@ from chatsite.launch.messages import ProcessLog
 from chatsite.launch.procfile import Process
 
 LOOK_SECONDS = 1.0
-# Longer than any process takes by itself: uvicorn closes its sockets within 5 s, a worker hands over its answers.
-STOP_SECONDS = 15.0
+# Longer than any process takes by itself: uvicorn closes its sockets within 5 s, a worker hands over what it writes
+# after 15 s.
+STOP_SECONDS = 20.0
 
 
 class Supervisor:

@@ -226,7 +226,8 @@ def _workers(processes: list[presence.Process]) -> list[Worker]:
 
 
 def _tokens(now: datetime) -> int:
-    ended = Completion.objects.filter(finished_at__gte=now - timedelta(seconds=TOKENS_SECONDS))
+    since = now - timedelta(seconds=TOKENS_SECONDS)
+    ended = Completion.objects.filter(status__in=[Job.Status.DONE, Job.Status.CANCELLED], finished_at__gte=since)
     return ended.aggregate(tokens=Sum("completion_tokens"))["tokens"] or 0
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from workers import broker, leases, reaper, running
 from workers.connections import client, stream_key
+from workers.handover import hand_over
 from workers.leases import Lease, lease_key
 from workers.models import Completion, Model, Provider
 from workers.reaper import Reaper
@@ -123,7 +124,7 @@ def test_a_lease_that_could_not_be_taken_is_not_renewed(completion: Completion, 
         away.setattr(leases, "client", lambda: redis.Redis(port=1))
         with pytest.raises(redis.ConnectionError), running.claimed(Completion, str(completion.pk), 1):
             pass
-    with Lease("lease:another"):  # the keeper is at work
+    with Lease(Completion, "another", 1):  # the keeper is at work
         leases._keeper()._renew()
     assert not client().exists(key)
 
@@ -217,3 +218,41 @@ def test_only_one_reaper_is_on_duty() -> None:
 def test_the_database_refuses_contradictory_states(completion: Completion, broken: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Completion.objects.filter(pk=completion.pk).update(**broken)
+
+
+def test_who_handed_over_a_job_cannot_end_it_any_more(completion: Completion) -> None:
+    with running.claimed(Completion, str(completion.pk), 1) as held:
+        assert held
+        job, lease = held
+        hand_over(lease)
+        assert Completion.claim(completion.pk, 2)  # by somebody else
+        assert lease.cancellation.is_set()
+        assert not job.close("done", text="The old one's.")
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt, completion.text) == ("running", 2, "")
+
+
+def died(completion: Completion, first: int) -> Completion:
+    """Its process dies again and again, from this attempt on, until it is set aside."""
+    attempt = first
+    while held := Completion.claim(completion.pk, attempt):
+        reaper.recover(held)
+        attempt += 1
+    completion.refresh_from_db()
+    assert completion.status == "quarantined"
+    return completion
+
+
+def test_out_of_quarantine_a_job_has_all_its_attempts_again(completion: Completion) -> None:
+    attempts = died(completion, first=1).attempt
+    assert completion.try_again()
+    assert not completion.try_again()
+    assert (completion.status, completion.attempt, completion.finished_at) == ("queued", attempts + 1, None)
+    assert died(completion, first=attempts + 1).attempt == 2 * attempts
+
+
+def test_what_is_discarded_has_failed_for_good(completion: Completion) -> None:
+    assert died(completion, first=1).discard()
+    completion.refresh_from_db()
+    assert (completion.status, completion.error_code) == ("failed", "quarantined")
+    assert not completion.try_again()

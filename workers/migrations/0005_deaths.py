@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workers', '0004_warm_models'),
+        ("workers", "0004_warm_models"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='completion',
-            name='deaths',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How many attempts ended with their process.'),
+            model_name="completion",
+            name="deaths",
+            field=models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process."),
         ),
     ]

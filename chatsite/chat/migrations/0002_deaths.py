@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chat', '0001_initial'),
+        ("chat", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='turn',
-            name='deaths',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How many attempts ended with their process.'),
+            model_name="turn",
+            name="deaths",
+            field=models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process."),
         ),
     ]

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('routing', '0002_training'),
+        ("routing", "0002_training"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='replay',
-            name='deaths',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How many attempts ended with their process.'),
+            model_name="replay",
+            name="deaths",
+            field=models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process."),
         ),
         migrations.AddField(
-            model_name='training',
-            name='deaths',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How many attempts ended with their process.'),
+            model_name="training",
+            name="deaths",
+            field=models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process."),
         ),
     ]
