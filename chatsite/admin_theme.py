@@ -65,6 +65,7 @@ _NAVIGATION: list[dict[str, Any]] = [
     {
         "title": "Operations",
         "items": [
+            _item("Workers and queues", "monitoring", "admin:operations_board_changelist", "operations.view_board"),
             _item("Processes", "memory", "admin:router_runningprocess_changelist", "router.view_revision"),
             _item("Audit log", "policy", "admin:router_auditentry_changelist", "router.view_auditentry"),
             _item("Failed decisions", "call_split", "admin:chat_turn_changelist", "chat.view_turn", "/try/"),

@@ -2,10 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("chatsite.chat.urls")),
     path("", include("chatsite.accounts.urls")),
+    path("admin/operations/", RedirectView.as_view(pattern_name="admin:operations_board_changelist")),
     path("admin/", admin.site.urls),
 ]
 

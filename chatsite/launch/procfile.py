@@ -32,6 +32,18 @@ def read(path: Path, environment: Mapping[str, str]) -> list[Process]:
     return [_process(line, path.name, environment) for line in lines if line and not line.startswith("#")]
 
 
+def worker_command(path: Path, queue: str) -> str:
+    """The command of the line that starts a worker of `queue`, as it stands in the file; empty if there is none."""
+    lines = (line.strip().partition(":") for line in path.read_text().splitlines())
+    return next((command.strip() for name, _, command in lines if name == f"worker-{queue}"), "")
+
+
+def slots_of(command: str) -> int:
+    """How many tasks a worker that is started by `command` runs at a time."""
+    words = shlex.split(command)
+    return int(words[words.index("--concurrency") + 1]) if "--concurrency" in words else 1
+
+
 def _process(line: str, file: str, environment: Mapping[str, str]) -> Process:
     name, colon, command = line.partition(":")
     if not colon or not command.strip():

@@ -1,0 +1,57 @@
+"""Jobs in quarantine, given another chance or given up by an admin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from chatsite.operations.audit import write_down
+from workers.jobs import Job
+
+RETRIED = "Retried out of quarantine."
+DISCARDED = "Discarded out of quarantine."
+
+
+def find(names: list[str]) -> Iterator[Job]:
+    """The jobs that these names (`app_label.modelname:id`) stand for; what is none, or gone, is left out."""
+    kinds = {kind._meta.label_lower: kind for kind in Job.kinds()}
+    for name in names:
+        label, _, pk = name.partition(":")
+        try:
+            job = kinds[label]._default_manager.filter(pk=pk).first()
+        except (KeyError, ValueError, ValidationError):
+            continue
+        if job:
+            yield job
+
+
+def retry(job: Job, actor: Any) -> bool:
+    """Queue it with a fresh set of attempts, and write that down.
+
+    False: it is not in quarantine any more, or it may not be open beside another one (a person has one open replay).
+    """
+    try:
+        with transaction.atomic():
+            if not job.try_again():
+                return False
+            _write_down(job, actor, RETRIED)
+            job.enqueue_on_commit()
+    except IntegrityError:
+        return False
+    return True
+
+
+def discard(job: Job, actor: Any) -> bool:
+    """Leave it among the failed ones, and write that down. False: it is not in quarantine any more."""
+    with transaction.atomic():
+        if not job.discard():
+            return False
+        _write_down(job, actor, DISCARDED)
+    return True
+
+
+def _write_down(job: Job, actor: Any, text: str) -> None:
+    write_down(actor, type(job), str(job.pk), str(job), text)
