@@ -30,7 +30,7 @@ from workers.models import Completion, Model
 
 RECENT = timedelta(minutes=10)  # waits and loads
 TOKENS_SECONDS = 60
-MOST_ROWS = 5000
+MOST_ROWS = 2000
 MOST_SET_ASIDE = 100
 SHORTEST_SPAN_SECONDS = 10.0  # no rate is told of less time than this
 

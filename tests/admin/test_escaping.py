@@ -11,6 +11,7 @@ from django.utils import timezone
 from chatsite.chat.models import Conversation, Message, Turn
 from router.models import Revision, Route
 from tests.admin.conftest import AdminClient
+from workers import failures
 from workers.models import Completion, Model, Provider
 from workers.trials import Trial
 
@@ -76,6 +77,7 @@ def pages(defaults: None, admin: User) -> list[str]:
     answered = Trial("answered", admin.pk, "remote", 0, {}, "done", {"text": EVIL, "seconds": 1.0})
     for trial in (decided, failed, answered):
         trial.save()
+    failures.note(EVIL, "failed")
     rows = [provider, model, route, live, completion, turn, user, group]
     lists = [f"/admin/{row._meta.app_label}/{row._meta.model_name}/" for row in rows]
     return [
@@ -85,6 +87,7 @@ def pages(defaults: None, admin: User) -> list[str]:
         *(f"{path}{row.pk}/delete/" for path, row in zip(lists, rows, strict=True) if row in (provider, route, user)),
         f"/admin/workers/provider/{provider.pk}/trials/failed/",
         f"/admin/workers/provider/{provider.pk}/trials/answered/",
+        "/admin/operations/board/",
         "/admin/chat/turn/try/",
         "/admin/chat/turn/try/decided/",
         "/admin/chat/turn/try/?again=decided",
