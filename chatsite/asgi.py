@@ -17,6 +17,7 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from chatsite.chat.consumers import ChatConsumer  # noqa: E402
+from chatsite.operations.endpoints import Endpoints  # noqa: E402
 from chatsite.operations.lifespan import lifespan  # noqa: E402
 
 sockets = URLRouter([path("ws/", ChatConsumer.as_asgi())])
@@ -25,7 +26,7 @@ sockets = URLRouter([path("ws/", ChatConsumer.as_asgi())])
 application = ProtocolTypeRouter(
     {
         "lifespan": lifespan,
-        "http": http,
+        "http": Endpoints(http),
         "websocket": OriginValidator(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS),
     }
 )

@@ -5,6 +5,7 @@ A fresh clone works with no environment at all (DEBUG on, SQLite, files under `v
 """
 
 import logging
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -306,13 +307,20 @@ BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
-# --- Logs: one line each, to standard error ---------------------------------------------------------------------
+# --- Monitoring; logs go to standard error ----------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 LOG_FORMAT: str = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(["json", "line"]))
+# Whoever has it may read /metrics, which does not exist without one.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
+if METRICS_TOKEN and not re.fullmatch(r"[!-~]{16,}", METRICS_TOKEN):
+    raise ImproperlyConfigured("METRICS_TOKEN takes at least 16 letters and digits: openssl rand -hex 24 makes one.")
 # Masked in every line, whatever they look like.
-SECRETS = {SECRET_KEY, *ENCRYPTION_KEYS, *(str(database.get("PASSWORD", "")) for database in DATABASES.values())} | {
-    unquote(urlsplit(url).password or "") for url in (REDIS_URL, CELERY_BROKER_URL)
-}
+SECRETS = {
+    SECRET_KEY,
+    *ENCRYPTION_KEYS,
+    METRICS_TOKEN,
+    *(str(database.get("PASSWORD", "")) for database in DATABASES.values()),
+} | {unquote(urlsplit(url).password or "") for url in (REDIS_URL, CELERY_BROKER_URL)}
 logging.captureWarnings(LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,

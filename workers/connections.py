@@ -10,6 +10,7 @@ drain:<process>         an admin asks a worker process to drain, or to resume (`
 failures:<minute>       how often providers failed, and how (`workers.failures`)
 failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
+reaper:<host>           a reaper of this host has looked at Redis, and at the database if it is on duty
 published:<id>:<attempt>  RabbitMQ has confirmed this attempt's message (`workers.broker`)
 """
 
@@ -42,6 +43,10 @@ def stream_key(reply_id: UUID | str) -> str:
 
 def wish_key(process: str) -> str:
     return f"drain:{process}"
+
+
+def looking_key(host: str) -> str:
+    return f"reaper:{host}"
 
 
 def cancel_key(reply_id: UUID | str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
 from workers import broker, isolation
-from workers.connections import client, server_run
+from workers.connections import client, looking_key, server_run
 from workers.jobs import Job
 from workers.leases import lease_key
 from workers.logs import about
@@ -80,6 +81,7 @@ class Reaper:
                 if self._is_on_duty():
                     self.scan()
                     self._make_round()
+                client().set(looking_key(socket.gethostname()), 1, ex=DUTY_SECONDS)
             except (redis.RedisError, DatabaseError, OperationalError) as error:
                 logger.warning("The scan failed and will be repeated: %s", error)
                 self._be_patient()  # leases may have run out only because nobody could renew them

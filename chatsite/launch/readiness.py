@@ -46,7 +46,7 @@ async def wait_for_all(
 
 async def _is_up(process: Process, port: int, client: redis.asyncio.Redis) -> bool:
     if process.name == "web":
-        return await _answers(f"http://127.0.0.1:{port}/sign-in/")
+        return await _answers(f"http://127.0.0.1:{port}/readyz")
     if process.queue:
         return await _is_served(process.queue, client)
     return True
