@@ -117,8 +117,8 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
         assert told["queue_running"][queue.name,] == queue.running
         assert told["queue_workers"][queue.name,] == queue.workers
         assert told["queue_slots"][queue.name,] == queue.slots
-        assert told["queue_waiting_seconds"][queue.name, "0.95"] == pytest.approx(queue.waiting.p95_seconds, abs=5)
-        assert told["queue_waited_seconds"][queue.name, "0.5"] == pytest.approx(queue.waited.p50_seconds, abs=0.01)
+        assert told["queue_waiting_seconds"]["0.95", queue.name] == pytest.approx(queue.waiting.p95_seconds, abs=5)
+        assert told["queue_waited_seconds"]["0.5", queue.name] == pytest.approx(queue.waited.p50_seconds, abs=0.01)
     remote = next(queue for queue in page.queues if queue.name == "remote")
     assert (remote.depth, remote.running, remote.slots) == (2, 2, 64)
     assert remote.load
