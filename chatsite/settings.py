@@ -310,6 +310,8 @@ X_FRAME_OPTIONS = "DENY"
 # --- Monitoring; logs go to standard error ----------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 LOG_FORMAT: str = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(["json", "line"]))
+# The collector that traces are sent to; OpenTelemetry reads its other OTEL_ variables itself.
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 # Whoever has it may read /metrics, which does not exist without one.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 if METRICS_TOKEN and not re.fullmatch(r"[!-~]{16,}", METRICS_TOKEN):

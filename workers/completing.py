@@ -6,10 +6,11 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
-from workers import failures
+from workers import failures, tracing
 from workers.backends import backend_for, run_of
 from workers.backends.base import Cancellation, Outcome
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
@@ -119,7 +120,10 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
     for tried in range(1, TRIES_PER_MODEL + 1):
         answer = _Answer(model)
         try:
-            _stream(answer, completion, writer, cancellation)
+            with tracing.span("call model", **_traced(model), tried=tried) as facts:
+                _stream(answer, completion, writer, cancellation)
+                facts["gen_ai.usage.input_tokens"] = answer.outcome.prompt_tokens
+                facts["gen_ai.usage.output_tokens"] = answer.outcome.completion_tokens
         except WorkerError as error:
             pause = _pause(error, tried)
             if cancellation.is_set():
@@ -168,6 +172,11 @@ def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cance
         answer.outcome = end.value
     finally:
         deltas.close()
+
+
+def _traced(model: Model) -> dict[str, Any]:
+    """The names that OpenTelemetry's conventions give to what is called."""
+    return {"gen_ai.request.model": model.identifier, "gen_ai.provider.name": model.provider.name}
 
 
 def _storable(piece: str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from workers import isolation
+from workers import isolation, tracing
 from workers.jobs import Job
 from workers.leases import Lease
 from workers.logs import about
@@ -43,7 +43,8 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
             yield None
             return
         lease.reply_id = job.reply_id
-        with about(reply_id=job.reply_id):
+        tracing.waited("queue wait", job.reply_id, job.queued_at, queue=job.queue, attempt=attempt)
+        with about(reply_id=job.reply_id), tracing.span(str(kind._meta.model_name), job.reply_id, attempt=attempt):
             try:
                 yield job, lease
             except Exception as error:

@@ -19,7 +19,7 @@ from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
 from router.policies import NoLiveRevisionError, deployment
 from router.policy import Choice, Policy, Request, RouteSpec
-from workers import prompts
+from workers import prompts, tracing
 from workers.encoder import encode
 from workers.errors import WorkerError
 from workers.events import Kind
@@ -50,7 +50,9 @@ def answer(turn: Turn, lease: Lease) -> None:
     history = _history(turn.message)
     request = _request(turn, history)
     try:
-        choice, policy, duration_ms = _decide(turn.conversation_id, request)
+        with tracing.span("decide") as facts:
+            choice, policy, duration_ms = _decide(turn.conversation_id, request)
+            facts |= {"route": choice.route, "strategy": choice.strategy, "revision": policy.revision}
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")

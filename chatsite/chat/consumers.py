@@ -21,6 +21,7 @@ from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
 from chatsite.chat.turns import RefusedError
+from workers import tracing
 from workers.events import Offset
 from workers.logs import about
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 SIGNED_OUT = 4401
 START_OVER = 4408
 WAITING_FRAMES = 2000
+ANSWERED = ("send", "again", "correct")  # frames that a reply comes of
 PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
 
@@ -90,7 +92,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
         frame: dict[str, Any] = {}
         try:
             frame = _parse(text_data)
-            with about(**_subject(frame)):
+            kind = frame.get("type")
+            traced = tracing.asked(f"socket {kind}") if kind in ANSWERED else contextlib.nullcontext()
+            with about(**_subject(frame)), traced:
                 await self._dispatch(frame)
         except RefusedError as error:
             self._refuse(error.code, error.text, frame)

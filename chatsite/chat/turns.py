@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from chatsite.chat import access, notices
 from chatsite.chat.models import Conversation, Message, Turn
-from workers import stream
+from workers import stream, tracing
 from workers.connections import cancel_key, client
 from workers.events import Kind
 from workers.jobs import Job
@@ -111,6 +111,7 @@ def _queue_turn(message: Message, wanted_route: str) -> Turn:
     turn = Turn.objects.create(reply=reply, message=message, conversation=conversation, wanted_route=wanted_route)
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
     turn.enqueue_on_commit()
+    tracing.makes(turn.pk)
     with about(reply_id=turn.pk):
         logger.info("A message of conversation %s is accepted", conversation.pk)
     return turn

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
+from workers import tracing
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ class RequestIdMiddleware:
         is_usable = bool(_USABLE.fullmatch(given))
         request.request_id = given if is_usable else str(uuid.uuid4())
         began = time.perf_counter()
-        with about(request_id=request.request_id):
+        with about(request_id=request.request_id), tracing.asked(f"HTTP {request.method}") as asked:
             response = self._get_response(request)
             if is_usable or HEADER not in response:
                 response[HEADER] = request.request_id
             if match := request.resolver_match:  # neither a static file nor a redirect to TLS
+                asked.name = f"{request.method} /{match.route}"
+                asked.attributes["http.response.status_code"] = response.status_code
                 _log(request.method, match.route, response.status_code, (time.perf_counter() - began) * 1000)
         return response
 

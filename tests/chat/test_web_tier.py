@@ -5,7 +5,7 @@ import sys
 
 from tests.processes import ROOT, environment
 
-MODELS = ("torch", "transformers", "openai", "sklearn", "numpy")
+MODELS = ("torch", "transformers", "openai", "sklearn", "numpy", "opentelemetry")
 
 
 def test_the_site_imports_no_model_library() -> None:

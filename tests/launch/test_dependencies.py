@@ -18,9 +18,8 @@ def _normalised(name: str) -> str:
 
 def test_every_dependency_has_the_same_version_in_both_files() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    installed = [
-        entry for name in ("web", "worker", "local", "dev") for entry in groups[name] if isinstance(entry, str)
-    ]
+    names = ("web", "tracing", "worker", "local", "dev")
+    installed = [entry for name in names for entry in groups[name] if isinstance(entry, str)]
     asked = dict(entry.split("==") for entry in installed)
     assert {name: _pinned().get(_normalised(name)) for name in asked} == asked, "run `make constraints`"
 
