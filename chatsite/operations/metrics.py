@@ -55,6 +55,12 @@ def _each_worker(read: Callable[[Worker], float]) -> Callable[[Figures], Samples
     return lambda now: [((worker.process.name,), read(worker)) for worker in now.workers]
 
 
+def _jobs(now: Figures) -> Samples:
+    for queue in now.queues:
+        yield (queue.name, "waiting"), queue.depth
+        yield (queue.name, "running"), queue.running
+
+
 def _waiting(now: Figures) -> Samples:
     for queue in now.queues:
         yield (queue.name, "0.5"), queue.waiting.p50_seconds
@@ -97,8 +103,7 @@ METRICS = (
         _single(lambda n: n.tokens_per_second),
     ),
     Metric("quarantined_jobs", "Jobs that were set aside", (), _single(lambda now: now.set_aside_count)),
-    Metric("queue_depth", "Jobs that wait", ("queue",), _each_queue(lambda queue: queue.depth)),
-    Metric("queue_running", "Jobs that run", ("queue",), _each_queue(lambda queue: queue.running)),
+    Metric("queue_jobs", "Jobs that wait, and jobs that run", ("queue", "state"), _jobs),
     Metric("queue_waiting_seconds", "How long those that wait have waited so far", ("queue", "quantile"), _waiting),
     Metric(
         "queue_waited_seconds", "How long those waited that began within 10 minutes", ("queue", "quantile"), _waited

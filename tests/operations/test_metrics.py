@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -113,8 +114,8 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
     assert (told["redis_up"], told["reaper_on_duty"]) == ({(): 1}, {(): page.is_reaper_on_duty})
     assert told["old_workers"] == {(): sum(worker.is_old for worker in page.workers)}
     for queue in page.queues:
-        assert told["queue_depth"][queue.name,] == queue.depth
-        assert told["queue_running"][queue.name,] == queue.running
+        assert told["queue_jobs"][queue.name, "waiting"] == queue.depth
+        assert told["queue_jobs"][queue.name, "running"] == queue.running
         assert told["queue_workers"][queue.name,] == queue.workers
         assert told["queue_slots"][queue.name,] == queue.slots
         assert told["queue_waiting_seconds"]["0.95", queue.name] == pytest.approx(queue.waiting.p95_seconds, abs=5)
@@ -138,3 +139,11 @@ def test_every_metric_is_on_the_page_about_monitoring() -> None:
     assert described == {
         f"| `switchyard_{metric.name}` | {', '.join(metric.labels)} | {metric.meaning} |" for metric in metrics.METRICS
     }
+
+
+def test_pages_and_manifests_ask_for_metrics_that_exist() -> None:
+    files = [
+        path for folder in ("docs", "deploy") for path in (ROOT / folder).rglob("*") if path.suffix in (".md", ".yaml")
+    ]
+    asked = {name for path in files for name in re.findall(r"\bswitchyard_(\w+)", path.read_text())}
+    assert asked <= {metric.name for metric in metrics.METRICS}
