@@ -35,8 +35,10 @@ def keep_logging(**_: Any) -> None:
 def check_start(**_: Any) -> None:
     """A worker takes no task where answers would be lost."""
     from chatsite.operations import checks
+    from workers import tracing
 
     try:
         checks.check_start()
     except checks.CannotStartError as error:
         sys.exit(str(error))
+    tracing.prepare()

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 if not apps.ready:
     django.setup()
 
-from workers import isolation
+from workers import isolation, tracing
 from workers.backends import openai_compatible  # noqa: F401  (what most answers need)
 
 logger = logging.getLogger(__name__)
@@ -28,3 +28,5 @@ def run(kind: str, pk: str, attempt: int) -> None:
         apps.get_model(kind)().task.run(pk, attempt)
     except (DatabaseError, redis.RedisError):
         logger.exception("The isolated attempt %d of %s %s could not go on", attempt, kind, pk)
+    finally:
+        tracing.flush()

@@ -25,7 +25,10 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
+
+FLUSH_MS = 5000
 
 
 @dataclass
@@ -91,8 +94,24 @@ def waited(name: str, reply_id: UUID, since: datetime, **attributes: Any) -> Non
         tracer.start_span(name, _within(reply_id), attributes=attributes, start_time=began).end()
 
 
-@cache
+def prepare() -> None:
+    """Load what sends spans, so that the first message does not wait for it."""
+    _provider()
+
+
+def flush() -> None:
+    """Send what is left, in a process that ends without the usual ceremony."""
+    if provider := _provider():
+        provider.force_flush(FLUSH_MS)
+
+
 def _tracer() -> Tracer | None:
+    provider = _provider()
+    return provider.get_tracer("switchyard") if provider else None
+
+
+@cache
+def _provider() -> TracerProvider | None:
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -117,7 +136,7 @@ def _tracer() -> Tracer | None:
     resource = Resource.create({"service.name": service, "service.instance.id": instance})
     provider = TracerProvider(resource=resource, id_generator=Ids())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider.get_tracer("switchyard")
+    return provider
 
 
 def _first_span_id(reply_id: UUID) -> int:

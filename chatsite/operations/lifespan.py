@@ -7,19 +7,21 @@ from typing import Any
 
 from chatsite.chat.threads import in_thread
 from chatsite.operations.checks import CannotStartError, check_start
+from workers import tracing
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Refuse to start where answers would be lost; the server logs the sentence and exits."""
+    """Refuse to start where answers would be lost: the server logs the sentence and exits."""
     await receive()
     try:
         await in_thread(check_start)()
     except CannotStartError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
+    tracing.prepare()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})
