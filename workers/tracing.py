@@ -3,8 +3,8 @@
 The trace of an answer has the id of the reply, and its first span the last half of it. So nothing has to be carried
 from process to process: whoever works on a reply knows the trace, however often it was published or taken over.
 
-A span says who did what for how long and whether it failed, never what was said. OpenTelemetry is imported only where
-there is somebody to send to.
+A span says who did what for how long and whether it failed, never what was said. What makes and sends spans is imported
+only where there is somebody to send to.
 """
 
 from __future__ import annotations
