@@ -24,6 +24,7 @@ API_VERSIONS = {
     "Namespace": "v1",
     "NetworkPolicy": "networking.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",
+    "PodMonitor": "monitoring.coreos.com/v1",
     "ScaledObject": "keda.sh/v1alpha1",
     "Service": "v1",
 }
@@ -119,7 +120,8 @@ def test_workers_are_scaled_by_what_waits_and_runs_in_their_queue(name: str) -> 
     assert 1 <= spec["minReplicaCount"] <= spec["maxReplicaCount"]
     (trigger,) = spec["triggers"]
     assert trigger["type"] == "prometheus"
-    assert f'queue="{queue}"' in trigger["metadata"]["query"]
+    told = f'sum(max by (state) (switchyard_queue_jobs{{queue="{queue}",state=~"waiting|running"}}))'
+    assert trigger["metadata"]["query"] == told
     slots = int(command[command.index("--concurrency") + 1])
     assert int(trigger["metadata"]["threshold"]) <= 2 * slots
     assert "replicas" not in OBJECTS["Deployment"][name]["spec"], "or every release would scale it back"
@@ -134,6 +136,16 @@ def test_the_web_processes_are_reached_by_the_ingress_and_scaled_apart() -> None
     assert "selector" not in OBJECTS["Service"]["nowhere"]["spec"]
     origin = OBJECTS["ConfigMap"]["switchyard"]["data"]["ALLOWED_ORIGINS"]
     assert origin == f"https://{rule['host']}"
+
+
+def test_what_workers_are_scaled_by_is_exported_and_read() -> None:
+    documented = (ROOT / "docs" / "monitoring.md").read_text()
+    assert "| `switchyard_queue_jobs` | queue, state |" in documented
+    spec = OBJECTS["PodMonitor"]["web"]["spec"]
+    assert spec["selector"]["matchLabels"] == {"app.kubernetes.io/name": "web"}
+    (endpoint,) = spec["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
+    assert endpoint["authorization"]["credentials"] == {"name": "switchyard", "key": "METRICS_TOKEN"}
 
 
 def test_every_setting_is_documented_and_what_production_requires_is_set() -> None:
