@@ -36,9 +36,10 @@ check:
 SCALE = 1
 SEEDS = 3
 ROWS = row or fence
+DATABASES = sqlite postgresql
 faults:
 	@scripts/install.sh dev
-	@for database in sqlite postgresql; do FAULTS_DATABASE=$$database $(python) -m pytest faults --ds faults.settings \
+	@for database in $(DATABASES); do FAULTS_DATABASE=$$database $(python) -m pytest faults --ds faults.settings \
 	    --scale $(SCALE) --seeds $(SEEDS) -k "$(ROWS)" || failed=1; done; [ -z "$$failed" ]
 
 fmt:

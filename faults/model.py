@@ -252,7 +252,7 @@ class Answers(RuleBasedStateMachine):
 machines: dict[str, Answers] = {}  # by the id of their completion
 
 
-def explore(monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
+def explore(monkeypatch: pytest.MonkeyPatch, examples: int, seed: int = 1) -> None:
     """Run that many random histories. Needs a database."""
 
     def publish(job: Job) -> None:
@@ -266,12 +266,12 @@ def explore(monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
     monkeypatch.setattr(reaper, "LOST_AFTER_SECONDS", -1.0)
     monkeypatch.setattr(reaper, "LOOK_SECONDS", 0.0)
     run_state_machine_as_test(
-        Answers,
+        hypothesis.seed(seed)(Answers),
         settings=hypothesis.settings(
             max_examples=examples,
             stateful_step_count=20,
             deadline=None,
-            derandomize=True,
+            database=None,
             suppress_health_check=list(hypothesis.HealthCheck),
         ),
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import connections
 
 from faults import hooks
 from faults.checking import Verdict, check, still_open
@@ -23,6 +24,7 @@ from router.revisions import publish
 from tests.processes import wait_until
 from tests.sessions import session_of
 from workers.connections import client
+from workers.jobs import Job
 from workers.models import Completion, Model, Provider
 
 # What happens while people ask: it gets the installation, its chance and the tabs, and tells what it has hit.
@@ -31,7 +33,10 @@ Injection = Callable[[Installation, random.Random, list[Tab]], Awaitable[list[Hi
 
 @dataclass(frozen=True)
 class Load:
-    """`tabs` people who ask `each` questions, one after the other, of an upstream's model (`bench.upstream`)."""
+    """`tabs` people who ask an upstream's model (`bench.upstream`), one question after the other.
+
+    Each asks `each` questions at least, and goes on until the faults are over.
+    """
 
     tabs: int
     each: int = 1
@@ -72,6 +77,8 @@ class Run:
             "lost": len(self.verdict.lost),
             "wrong": len(self.verdict.corrupt),
         }
+        if self.answer_seconds:
+            figures["slowest answer s"] = round(max(self.answer_seconds), 1)
         if self.takeovers:
             figures["takeover p50 s"] = round(statistics.median(self.takeovers), 2)
             figures["takeover worst s"] = round(self.takeovers[-1], 2)
@@ -108,6 +115,7 @@ def perform(made: Installation, upstream: str, load: Load, inject: Injection, se
     began, executed_before = time.monotonic(), executed()
     opened, hits, answer_seconds = asyncio.run(_ask_and_inject(made, keys, load, inject, random.Random(seed), seed))
     seconds = time.monotonic() - began
+    connections.close_all()  # the database may have been away
     shown = {reply: seen for tab in opened for reply, seen in tab.replies.items()}
     wait_until(lambda: still_open() == 0, 30, "the end of every job")
     return Run(
@@ -129,15 +137,18 @@ async def _ask_and_inject(
     async with asyncio.timeout(900), tabs(keys, made.ports, seed) as opened:
         async with asyncio.TaskGroup() as group:
             poison = [hooks.POISON if number < load.poisoned else "" for number in range(len(opened))]
-            asking = [group.create_task(_ask(tab, load, word)) for tab, word in zip(opened, poison, strict=True)]
+            over = asyncio.Event()
+            asking = [group.create_task(_ask(tab, load, word, over)) for tab, word in zip(opened, poison, strict=True)]
             hits = await inject(made, chance, opened)
+            over.set()
         answer_seconds = [seconds for task in asking for seconds in task.result()]
         return opened, hits, answer_seconds
 
 
-async def _ask(tab: Tab, load: Load, poison: str) -> list[float]:
-    times = []
-    for _ in range(load.each):
+async def _ask(tab: Tab, load: Load, poison: str, over: asyncio.Event) -> list[float]:
+    """Ask as often as the load says, and until the faults are over; how long each answer took."""
+    times: list[float] = []
+    while len(times) < load.each or not (poison or over.is_set()):
         began = time.monotonic()
         reply = await tab.ask(f"Go on {poison}")
         await tab.until_finished(reply)
@@ -206,8 +217,8 @@ def kill_reapers(count: int, every: float) -> Injection:
     return inject
 
 
-def freeze_workers(count: int, seconds: float) -> Injection:
-    """SIGSTOP for longer than a lease, then SIGCONT: the process wakes up among those that have taken over."""
+def freeze_workers(count: int) -> Injection:
+    """SIGSTOP until another worker has taken over, then SIGCONT: the process wakes up and goes on writing."""
 
     async def inject(made: Installation, chance: random.Random, _: list[Tab]) -> list[Hit]:
         hits: list[Hit] = []
@@ -217,12 +228,23 @@ def freeze_workers(count: int, seconds: float) -> Injection:
                 part, running = found
                 hits.append(Hit(time.monotonic(), running))
                 part.process.send(signal.SIGSTOP)
-                await asyncio.sleep(seconds)
+                await asyncio.to_thread(_until_taken_over, running)
+                await asyncio.sleep(chance.random())
                 part.process.send(signal.SIGCONT)
                 await asyncio.sleep(chance.random())
         return hits
 
     return inject
+
+
+def _until_taken_over(completions: set[str]) -> None:
+    """Until another attempt of one of them has begun, or all of them have ended meanwhile."""
+    rows = Completion.objects.filter(pk__in=completions)
+    again = rows.filter(attempt__gt=1, status=Job.Status.RUNNING)
+    try:
+        wait_until(lambda: again.exists() or not rows.filter(status__in=Job.OPEN).exists(), 60, "a takeover")
+    finally:
+        connections.close_all()
 
 
 def budget(fault: str, deaths: int) -> Injection:

@@ -16,7 +16,7 @@ USER = "nobody"  # the server refuses to run as root
 def _binaries() -> Path:
     """Where the server's programs are: on the path, or where Debian puts the newest."""
     if found := shutil.which("postgres"):
-        return Path(found).parent
+        return Path(found).resolve().parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not versions:
         raise RuntimeError("FAULTS_DATABASE=postgresql needs a PostgreSQL server; on Debian: apt install postgresql")

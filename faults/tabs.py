@@ -50,7 +50,7 @@ class Shown:
         """Fold one frame. False means that something is missing, and the tab has to attach from the start."""
         kind = frame["type"]
         self.seen.append(Seen(time.monotonic(), kind, frame.get("offset", "")))
-        if self.status:
+        if self.status and not (kind == "finished" and frame["html"] == self.html):  # the end may be told twice
             self.disorder.append(f"{kind} {frame.get('offset', '')} after the end")
         match kind:
             case "started" | "reset":
@@ -140,16 +140,17 @@ class Tab:
             await self._attach(reply)
 
     async def until_finished(self, reply: str, seconds: float = 120) -> Shown:
-        shown = self.replies[reply]
-        await self.until(lambda: bool(shown.status), seconds, f"the end of {reply}")
-        return shown
+        await self.until(lambda: bool(self.replies[reply].status), seconds, f"the end of {reply}")
+        return self.replies[reply]
 
     async def until(self, condition: Any, seconds: float, what: str) -> None:
         try:
             async with asyncio.timeout(seconds), self._news:
                 await self._news.wait_for(condition)
         except TimeoutError:
-            raise TimeoutError(f"waited {seconds} s in vain for {what}; refused: {self.errors[-3:]}") from None
+            unfinished = {reply: shown.seen[-1:] for reply, shown in self.replies.items() if not shown.status}
+            state = f"refused: {self.errors[-3:]}, unfinished of {len(self.replies)}: {unfinished}"
+            raise TimeoutError(f"waited {seconds} s in vain for {what}; {state}") from None
 
     async def reload(self) -> None:
         """Load the page anew: everything that was shown is forgotten, and fetched again."""

@@ -7,8 +7,8 @@ from faults.recording import Record, Scaled
 
 
 def test_row_32_no_history_of_faults_breaks_an_answer(
-    record: Record, scaled: Scaled, monkeypatch: pytest.MonkeyPatch
+    seed: int, record: Record, scaled: Scaled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examples = scaled(2000, 100)
-    explore(monkeypatch, examples)
+    explore(monkeypatch, examples, seed)
     record(32, "random histories", {"answers": examples, "wrong": 0})

@@ -11,6 +11,8 @@ from faults.recording import Record, Scaled
 from faults.runs import Load, kill_reapers, perform
 from workers.models import Completion
 
+pytestmark = pytest.mark.database
+
 
 @pytest.mark.parametrize("reapers", [1, 2])
 def test_row_7_the_reaper_is_killed_when_it_is_needed(

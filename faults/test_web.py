@@ -90,6 +90,7 @@ def test_row_10_somebody_is_away_for_a_while(
     assert set(run.verdict.attempts) == {1}
 
 
+@pytest.mark.database
 def test_row_11_everything_is_deployed_anew_under_load(
     seed: int, upstream: str, record: Record, scaled: Scaled
 ) -> None:

@@ -12,7 +12,7 @@ from faults.recording import Record, Scaled
 from faults.runs import Load, budget, freeze_workers, kill_workers, no_fault, p95, perform
 from workers.models import Completion
 
-FROZEN_SECONDS = 5.0  # a lease, the scans, and the first text of who takes over
+pytestmark = pytest.mark.database
 
 
 def test_row_1_workers_are_killed(seed: int, upstream: str, record: Record, scaled: Scaled) -> None:
@@ -27,9 +27,9 @@ def test_row_1_workers_are_killed(seed: int, upstream: str, record: Record, scal
 
 
 def test_row_2_workers_are_frozen_and_thaw(seed: int, upstream: str, record: Record, scaled: Scaled) -> None:
-    load = Load(tabs=scaled(100, 10), tokens=60, gap_ms=150)
+    load = Load(tabs=scaled(50, 10), tokens=60, gap_ms=150)
     with installation(remotes=2, concurrency=64) as made:
-        run = perform(made, upstream, load, freeze_workers(scaled(20, 2), FROZEN_SECONDS), seed)
+        run = perform(made, upstream, load, freeze_workers(scaled(20, 2)), seed)
     record(2, "frozen workers", run.figures())
     run.must_be_clean()
     assert max(run.verdict.attempts) > 1, "nobody took over"
@@ -38,7 +38,7 @@ def test_row_2_workers_are_frozen_and_thaw(seed: int, upstream: str, record: Rec
 def test_without_the_fence_the_checker_finds_corruption(seed: int, upstream: str, record: Record) -> None:
     load = Load(tabs=10, tokens=60, gap_ms=150)
     with installation(remotes=2, concurrency=64, faults={"remote": "unfenced"}) as made:
-        run = perform(made, upstream, load, freeze_workers(1, FROZEN_SECONDS), seed)
+        run = perform(made, upstream, load, freeze_workers(1), seed)
     record(2, "frozen workers without the fence (must be wrong)", run.figures())
     assert run.executed
     assert run.verdict.corrupt, "the checker is blind"

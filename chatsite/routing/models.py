@@ -154,9 +154,8 @@ class Training(Job):
         """A training writes no reply; its own id names its lease."""
         return self.id
 
-    def publish(self) -> None:
+    @property
+    def task(self) -> Task:
         from chatsite.routing.training import train_classifier
 
-        train_classifier.apply_async(
-            args=[str(self.pk), self.attempt], queue=self.queue, priority=5 if self.attempt == 1 else 0
-        )
+        return train_classifier

@@ -104,6 +104,46 @@ def test_what_broke_off_stays_greyed_until_the_new_text_has_passed_it(
     expect(stale).to_have_count(0)
 
 
+def test_frames_that_come_twice_late_or_never_leave_no_trace(
+    open_page: Callable[..., Page], alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("delay20-gate40-tokens50")
+    page = open_page(alice)
+    page.route_web_socket("**/ws/", lambda route: Meddler(route, last="t39 "))
+    page.goto("/")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text(" ".join(f"t{number}" for number in range(40)))
+    provider.release()
+    expect(answer(finish(reply))).to_have_text(" ".join(f"t{number}" for number in range(50)))
+
+
+class Meddler:
+    """Sends every third piece of text twice, every third after the next, and keeps every seventh, up to the `last`."""
+
+    def __init__(self, route: WebSocketRoute, last: str) -> None:
+        self._route = route
+        self._last = last
+        self._count = 0
+        self._late: list[str | bytes] = []
+        route.connect_to_server().on_message(self._pass_on)
+
+    def _pass_on(self, frame: str | bytes) -> None:
+        if '"delta"' not in str(frame) or self._last in str(frame):
+            return self._send(frame)
+        self._count += 1
+        if self._count % 7 == 0:
+            return None
+        if self._count % 3 == 1:
+            self._late.append(frame)
+            return None
+        return self._send(frame, *([frame] if self._count % 3 == 2 else []))
+
+    def _send(self, *frames: str | bytes) -> None:
+        for frame in (*frames, *self._late):
+            self._route.send(frame)
+        self._late.clear()
+
+
 def test_without_sockets_one_still_gets_answers(open_page: Callable[..., Page], alice: Any, connect: Connect) -> None:
     connect("tokens2")
     page = open_page(alice)

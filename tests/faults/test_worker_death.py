@@ -15,8 +15,6 @@ from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-FROZEN_SECONDS = 5.0
-
 
 @pytest.fixture(scope="module")
 def upstream(django_db_setup: None) -> Iterator[str]:
@@ -29,7 +27,7 @@ def upstream(django_db_setup: None) -> Iterator[str]:
 def test_workers_die_freeze_and_are_poisoned_and_every_answer_comes(
     transactional_db: None, defaults: None, upstream: str
 ) -> None:
-    break_them = one_after_another(kill_workers(1, every=1), freeze_workers(1, FROZEN_SECONDS))
+    break_them = one_after_another(kill_workers(1, every=1), freeze_workers(1))
     with installation(faults={"remote": "die_of_poison"}) as made:
         broken = perform(made, upstream, Load(tabs=10, tokens=80, gap_ms=100), break_them, seed=1)
         poisoned = perform(made, upstream, Load(tabs=8, tokens=20, poisoned=1), no_fault, seed=1)
@@ -45,5 +43,5 @@ def test_without_the_fence_a_thawed_worker_spoils_answers_and_the_checker_sees_i
     transactional_db: None, defaults: None, upstream: str
 ) -> None:
     with installation(faults={"remote": "unfenced"}) as made:
-        run = perform(made, upstream, Load(tabs=6, tokens=60, gap_ms=100), freeze_workers(1, FROZEN_SECONDS), seed=1)
+        run = perform(made, upstream, Load(tabs=6, tokens=60, gap_ms=100), freeze_workers(1), seed=1)
     assert run.verdict.corrupt

@@ -1,0 +1,173 @@
+"""The database is away, locked, or its disk is full: rows 17 and 18."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import override_settings
+
+from faults.installation import Hit, Installation, installation
+from faults.pages import Browser
+from faults.recording import Record, Scaled
+from faults.runs import Load, perform, sessions, until_busy
+from faults.tabs import Tab
+from tests.environment import RedisServer, free_port
+from workers.connections import client
+
+IS_SQLITE = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+DISK_MIB = 20
+
+
+def running(made: Installation) -> set[str]:
+    return set().union(*(part.running() for part in made.remotes))
+
+
+@pytest.mark.database
+def test_row_17_the_database_is_away_when_answers_end(seed: int, upstream: str, record: Record, scaled: Scaled) -> None:
+    """It is taken away a moment before the answers end, so that their ends have to wait for it."""
+
+    async def take_away(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
+        await until_busy(made)
+        await asyncio.sleep(3)
+        hit = Hit(time.monotonic(), running(made))
+        if IS_SQLITE:
+            await asyncio.to_thread(_lock_sqlite, scaled(15, 15))
+        else:
+            from faults.settings import postgres
+
+            await asyncio.to_thread(postgres.stop)
+            await asyncio.sleep(scaled(20, 8))
+            await asyncio.to_thread(postgres.start)
+        return [hit]
+
+    load = Load(tabs=scaled(100, 10), tokens=60, gap_ms=100)
+    with installation(remotes=2, concurrency=64) as made:
+        run = perform(made, upstream, load, take_away, seed)
+    record(17, "database locked" if IS_SQLITE else "database stopped", run.figures())
+    run.must_be_clean()
+    assert run.busy_hits
+
+
+def _lock_sqlite(seconds: float) -> None:
+    database = sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=30, isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    time.sleep(seconds)
+    database.execute("ROLLBACK")
+    database.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 20 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(["mount", *options]).returncode:
+        pytest.fail("row 18 mounts a small disk, which takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def database_at(path: Path) -> Iterator[None]:
+    """The suite's own process, and those that it starts meanwhile, use another SQLite file."""
+    usual = connection.settings_dict["NAME"]
+    connections.close_all()
+    connection.settings_dict["NAME"] = str(path)
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = usual
+
+
+@contextmanager
+def redis_at(folder: Path) -> Iterator[str]:
+    """Another Redis, which keeps its data there, in the place of the suite's; its address, for processes."""
+    server = RedisServer(free_port(), str(folder))
+    url = f"redis://127.0.0.1:{server.port}/0"
+    try:
+        with override_settings(REDIS_URL=url):
+            client.cache_clear()
+            yield url
+    finally:
+        client.cache_clear()
+        server.kill()
+
+
+def fill(folder: Path) -> Path:
+    """Write until nothing more fits; the file that takes all the room."""
+    filling = folder / "filling"
+    with filling.open("wb", buffering=0) as file:
+        for size in (100_000, 1_000, 1):
+            try:
+                while True:
+                    if file.write(b"x" * size) < size:
+                        break
+            except OSError:
+                continue
+    return filling
+
+
+def test_row_18_the_disk_of_the_database_is_full(
+    small_disk: Path, seed: int, upstream: str, record: Record, scaled: Scaled
+) -> None:
+    path, statuses = small_disk / "switchyard.sqlite3", []
+
+    async def fill_disk(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
+        await until_busy(made)
+        await asyncio.sleep(2)
+        hit = Hit(time.monotonic(), running(made))
+        filling = fill(small_disk)
+        for _ in range(scaled(20, 5)):
+            statuses.append(await asyncio.to_thread(Browser(key, made.ports[0]).send, "word " * 20_000))
+            await asyncio.sleep(0.5)
+        filling.unlink()
+        return [hit]
+
+    with database_at(path):
+        call_command("migrate", verbosity=0)
+        call_command("load_defaults", verbosity=0)
+        key = sessions(1)[0]
+        load = Load(tabs=scaled(50, 10), tokens=60, gap_ms=100)
+        with installation(remotes=1, concurrency=64) as made:
+            run = perform(made, upstream, load, fill_disk, seed)
+        run.must_be_clean()
+        with connection.cursor() as cursor:
+            found = cursor.execute("PRAGMA integrity_check").fetchall()
+    figures = {"integrity": found[0][0], "posts meanwhile": str(sorted(set(statuses)))}
+    record(18, "disk of the database full", {**run.figures(), **figures})
+    assert found == [("ok",)]
+    assert set(statuses) & {503, 507}, "the disk was never full"
+    assert set(statuses) <= {302, 503, 507}
+
+
+def test_row_18_the_disk_of_redis_is_full(
+    small_disk: Path, seed: int, upstream: str, record: Record, scaled: Scaled
+) -> None:
+    """With a Redis of its own, whose append-only file is on the small disk."""
+
+    async def fill_disk(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
+        await asyncio.sleep(5)
+        filling = await asyncio.to_thread(fill, small_disk)
+        await asyncio.sleep(scaled(20, 6))
+        filling.unlink()
+        return [Hit(time.monotonic(), {"redis"})]
+
+    load = Load(tabs=scaled(50, 10), tokens=150, gap_ms=100)
+    with redis_at(small_disk) as url, installation(remotes=1, concurrency=64, REDIS_URL=url) as made:
+        run = perform(made, upstream, load, fill_disk, seed)
+        record(18, "disk of Redis full", run.figures())
+        run.must_be_clean()
