@@ -29,7 +29,6 @@ from workers.trial_pages import NO_REDIS
 LOOK = "operations.view_board"
 DRAIN = "operations.drain_worker"
 EMPTY = "operations.empty_quarantine"
-WAIT_SECONDS = 2.0
 PAGE = "admin:operations_board_changelist"
 
 
@@ -48,7 +47,7 @@ class WaitForm(forms.Form):
     def seconds(self) -> float:
         """What was chosen, if it makes sense."""
         chosen = self.cleaned_data.get("wait") if self.is_valid() else None
-        return WAIT_SECONDS if chosen is None or not math.isfinite(chosen) else chosen
+        return advice.WAIT_SECONDS if chosen is None or not math.isfinite(chosen) else chosen
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class BoardAdmin(ModelAdmin):
         """The page, or the part of it that asks for itself again."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = WaitForm(request.GET if "wait" in request.GET else {"wait": WAIT_SECONDS})
+        form = WaitForm(request.GET if "wait" in request.GET else {"wait": advice.WAIT_SECONDS})
         found = figures()
         context = {"figures": found, "wait": form.seconds, "can_drain": request.user.has_perm(DRAIN)}
         context["queues"] = [ShownQueue.of(queue, form.seconds) for queue in found.queues]

@@ -13,6 +13,7 @@ from chatsite.operations.staffing import slots_needed, wait_within
 from workers import queue_names
 
 SHARE = 0.95  # of the messages; the others may wait for longer
+WAIT_SECONDS = 2.0  # what the number of workers is told for unless another wait is asked about
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,13 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
+from chatsite.operations import advice
 from chatsite.operations.figures import Figures, Queue, Worker, figures
-from chatsite.operations.staffing import slots_needed
 
 __all__ = ["CONTENT_TYPE", "METRICS", "exposition"]
 
 PREFIX = "switchyard_"
 KEPT_SECONDS = 3.0  # however many scrape, the figures are read no more often than this
-# What `queue_slots_needed` is told for: this share of the jobs waits for no longer than this.
-NEEDED_WAIT_SECONDS = 5.0
-NEEDED_SHARE = 0.95
 
 Samples = Iterable[tuple[tuple[str, ...], float]]  # values of the labels, and the figure
 
@@ -74,7 +71,11 @@ def _waited(now: Figures) -> Samples:
 
 
 def _needed(queue: Queue) -> float | None:
-    return slots_needed(queue.load, NEEDED_WAIT_SECONDS, NEEDED_SHARE) if queue.load else None
+    try:
+        needed = advice.staffing(queue, advice.WAIT_SECONDS)
+    except ValueError:  # more than anybody has
+        return None
+    return needed.workers if needed else None
 
 
 def _states(now: Figures) -> Samples:
@@ -111,8 +112,8 @@ METRICS = (
     Metric("queue_workers", "Worker processes that take jobs from it", ("queue",), _each_queue(lambda q: q.workers)),
     Metric("queue_slots", "How many jobs they do at a time, together", ("queue",), _each_queue(lambda q: q.slots)),
     Metric(
-        "queue_slots_needed",
-        f"Slots with which {NEEDED_SHARE:.0%} of the jobs wait {NEEDED_WAIT_SECONDS:g} s at most, at the present load",
+        "queue_workers_needed",
+        f"Processes with which {advice.SHARE:.0%} of the jobs wait {advice.WAIT_SECONDS:g} s at most, at the present load",
         ("queue",),
         _each_queue(_needed),
     ),

@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chatsite.asgi import application, http
 from chatsite.operations import metrics
+from chatsite.operations.advice import WAIT_SECONDS, staffing
 from chatsite.operations.endpoints import Endpoints
 from chatsite.operations.figures import figures
-from chatsite.operations.staffing import slots_needed
 from tests.chat.sockets import make_async
 from tests.pages import rows
 from tests.processes import ROOT, pretended_worker
@@ -122,8 +122,9 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
         assert told["queue_waited_seconds"]["0.5", queue.name] == pytest.approx(queue.waited.p50_seconds, abs=0.01)
     remote = next(queue for queue in page.queues if queue.name == "remote")
     assert (remote.depth, remote.running, remote.slots) == (2, 2, 64)
-    assert remote.load
-    assert told["queue_slots_needed"]["remote",] == pytest.approx(slots_needed(remote.load, 5, 0.95), abs=1)
+    needed = staffing(remote, WAIT_SECONDS)
+    assert needed
+    assert told["queue_workers_needed"]["remote",] == needed.workers
 
 
 @pytest.mark.django_db(transaction=True)
