@@ -81,6 +81,7 @@ class SetAside:
 
     kind: str  # as `app_label.modelname`
     pk: str
+    reply_id: str  # as the logs have it
     what: str  # in a word or two, never what people wrote
     cause: str
     attempts: int
@@ -253,6 +254,7 @@ def _described(job: Any) -> SetAside:
     return SetAside(
         kind=job._meta.label_lower,
         pk=str(job.pk),
+        reply_id=str(job.reply_id),
         what=what,
         cause=job.error_detail,
         attempts=job.attempt,

@@ -113,7 +113,7 @@ METRICS = (
     Metric("queue_slots", "How many jobs they do at a time, together", ("queue",), _each_queue(lambda q: q.slots)),
     Metric(
         "queue_workers_needed",
-        f"Processes with which {advice.SHARE:.0%} of the jobs wait {advice.WAIT_SECONDS:g} s at most, at the present load",
+        f"Processes with which {advice.SHARE:.0%} of the jobs wait {advice.WAIT_SECONDS:g} s at most at this load",
         ("queue",),
         _each_queue(_needed),
     ),

@@ -146,6 +146,7 @@ def test_a_worker_that_is_gone_is_said_to_be_gone(ada: AdminClient) -> None:
 def test_what_is_set_aside_is_retried(ada: AdminClient, model: Model) -> None:
     row, other = set_aside(model), set_aside(model, cause="<b>Something else</b>")
     page = shown(ada)
+    assert str(row.reply_id) in page, "as the logs have it"
     assert "It ate all the memory." in page
     assert "&lt;b&gt;Something else&lt;/b&gt;" in page
     jobs = [f"workers.completion:{row.pk}", f"workers.completion:{uuid.uuid4()}", "auth.user:1", "nonsense"]
