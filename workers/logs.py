@@ -10,7 +10,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from datetime import datetime
+from types import MappingProxyType, NoneType
 from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -21,6 +22,7 @@ from workers.secrets import masked
 _about: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 # Objects that Django and Celery attach to their records.
 _ATTACHED = ("request", "data")
+_HARMLESS = (int, float, datetime, NoneType)
 
 
 @contextmanager
@@ -68,5 +70,6 @@ class JsonFormatter(OrjsonFormatter):
             reserved_attrs=[*RESERVED_ATTRS, *_ATTACHED],
         )
 
-    def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Each field by itself, so that what is masked in it cannot break the object."""
+        return {name: value if isinstance(value, _HARMLESS) else masked(str(value)) for name, value in log_data.items()}

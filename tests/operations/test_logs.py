@@ -25,6 +25,7 @@ log.warning("Authorization: Bearer canary-2-bearer, and then {'api-key': 'canary
 log.warning("password=canary-4-password sk-canary-5-looks-like-one")
 log.warning("%s %s %s", settings.REDIS_URL, settings.SECRET_KEY, settings.DATABASES["default"]["PASSWORD"])
 log.warning("postgresql://somebody:canary-6-url@db/chat is the address", extra={"note": "Bearer canary-7-extra"})
+log.warning("Odd fields", extra={"secret": None, "facts": {"api_key": "canary-9-nested"}, "password": 7})
 try:
     raise ValueError("the provider said: your key hf_canary8 is wrong")
 except ValueError:
@@ -51,12 +52,13 @@ def test_no_secret_stands_in_a_line(tmp_path: Path, form: str) -> None:
 
 def test_in_production_every_line_is_an_object(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in _lines(tmp_path)]
-    first, *_, failed, server = lines
+    first, *_, odd, failed, server = lines
     assert first["level"] == "INFO"
     assert first["logger"] == "the.test"
     assert first["reply_id"] == "0b5e"
     assert first["time"].endswith("+00:00")
     assert "reply_id" not in lines[1]
+    assert (odd["secret"], odd["password"], odd["facts"]) == (None, 7, "{'api_key': '[secret]'}")
     assert failed["message"] == "It failed"
     assert "ValueError: the provider said" in failed["traceback"]
     assert server["message"] == "A line of the server"
