@@ -3,9 +3,9 @@
     python -m bench.streaming --streams 64 --rounds 3 --model ttft50-itl10-n200
     python -m bench.streaming --idle 4000
 
-Starts a whole installation of its own on loopback (Redis, web, light worker, local worker, remote worker, reaper and an
-upstream that stamps its tokens), chats over real sockets, each with a person of its own, prints one JSON object and ends
-everything. All of it shares the machine's processors, the load and the upstream too.
+Starts an installation of its own on loopback (Redis, web, light worker, remote worker, reaper, and an upstream that
+stamps its tokens), chats over real sockets, each with a person of its own, prints one JSON object and ends everything.
+All of it shares the machine's processors, the load and the upstream too.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-
 import django
+
+from bench import production  # noqa: F401  (must come before the settings)
 
 django.setup()
 
@@ -47,12 +47,14 @@ from workers.connections import client  # noqa: E402
 from workers.models import Model, Provider  # noqa: E402
 
 TOKEN = re.compile(rb"t(\d+)@(\d+) ")
+SHOWN = re.compile(r"t(\d+)@\d+")
 OPENING_AT_ONCE = 50
 
 
 def prepare(port: int, model: str, people: int) -> list[str]:
     """A database with the default routes, the upstream's model behind `generate`, and a session for each person."""
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     call_command("load_defaults", verbosity=0)
     provider = Provider.objects.create(name="Upstream", kind="openai", base_url=f"http://127.0.0.1:{port}/v1")
     row = Model.objects.create(provider=provider, name=model, identifier=model, max_output_tokens=10_000)
@@ -84,7 +86,7 @@ async def open_socket(session: str) -> Socket:
 
 
 class Stream:
-    """One tab that asks and watches; remembers when each token came."""
+    """One tab that asks and watches; remembers when each token came, and counts what is missing, doubled or astray."""
 
     def __init__(self, session: str) -> None:
         self.session = session
@@ -95,12 +97,10 @@ class Stream:
     async def run(self, rounds: int, tokens: int) -> None:
         socket = await open_socket(self.session)
         for _ in range(rounds):
-            before = len(self.added_ms)
-            await self._ask(socket)
-            self.wrong += tokens != len(self.added_ms) - before
+            await self._ask(socket, tokens)
         socket.close()
 
-    async def _ask(self, socket: Socket) -> None:
+    async def _ask(self, socket: Socket, tokens: int) -> None:
         client_id = str(uuid.uuid4())
         began = time.monotonic()
         socket.send(orjson.dumps({"type": "send", "client_id": client_id, "text": "Go on", "route": "generate"}))
@@ -124,8 +124,9 @@ class Stream:
                     expected += 1
                     self.added_ms.append((now_us - int(match[2])) / 1000)
                 text = text[text.rfind(b" ") + 1 :]
-            if frame["type"] == "finished":
-                self.wrong += frame["status"] != "done"
+            if frame["type"] == "finished":  # what had not been streamed by then came with it
+                shown = list(map(int, SHOWN.findall(frame["html"])))
+                self.wrong += frame["status"] != "done" or shown != list(range(tokens))
                 return
         raise RuntimeError("The socket was closed.")
 
@@ -148,18 +149,20 @@ def streaming(pids: dict[str, int], sessions: list[str], model: str, rounds: int
     used = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     first = [ms for stream in streams for ms in stream.first_ms]
     added = [ms for stream in streams for ms in stream.added_ms]
+    total = len(streams) * rounds * count
     return {
         "streams": len(streams),
         "model": model,
         "answers": len(streams) * rounds,
         "wrong_tokens_or_answers": sum(stream.wrong for stream in streams),
-        "tokens_per_second": round(len(added) / wall),
+        "tokens_per_second": round(total / wall),
+        "streamed": round(len(added) / total, 3),
         "first_token_ms": percentiles(first),
         "first_token_after_the_upstreams_ms": percentiles([ms - setting(model, "ttft", 0) for ms in first]),
         "waited_for_a_route_ms": percentiles(waits_for_a_route(warm_up)),
         "added_per_token_ms": percentiles(added),
-        "cpu_seconds_per_1000_tokens": {name: round(s / len(added) * 1000, 4) for name, s in used.items()},
-        "cpu_seconds_per_1000_tokens_in_all": round(sum(used.values()) / len(added) * 1000, 4),
+        "cpu_seconds_per_1000_tokens": {name: round(s / total * 1000, 4) for name, s in used.items()},
+        "cpu_seconds_per_1000_tokens_in_all": round(sum(used.values()) / total * 1000, 4),
         "cores_busy": round(sum(used.values()) / wall, 2),
         "memory_mib": {name: memory_mib(pid) for name, pid in pids.items()},
     }
@@ -205,7 +208,9 @@ async def round_trip_ms(socket: Socket) -> float:
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(values, n=100) if len(values) > 1 else values * 99
+    if len(values) < 2:
+        return {}
+    cuts = statistics.quantiles(values, n=100)
     return {"p50": round(cuts[49], 2), "p95": round(cuts[94], 2), "p99": round(cuts[98], 2)}
 
 
