@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -55,7 +55,7 @@ class Subscriber(Protocol):
 class _Source:
     """A stream that somebody watches: where reading stands, who watches, and what to do with an entry."""
 
-    def __init__(self, key: str, receive: Callable[[_Source, list[Entry]], Awaitable[None]]) -> None:
+    def __init__(self, key: str, receive: Callable[[_Source, list[Entry]], None]) -> None:
         self.key = key
         self.last_id = "0-0"
         self.receive = receive
@@ -85,6 +85,7 @@ class Hub:
         self._reader_id: int | None = None
         self._reading: frozenset[str] = frozenset()  # the keys of the read that is under way
         self._tasks: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
 
     async def watch_feed(self, user_id: Any, subscriber: Subscriber) -> None:
         """Send the subscriber what happens in a person's conversations from now on."""
@@ -128,7 +129,7 @@ class Hub:
         source, live = _Source(stream_key(reply_id), self._receive_reply), LiveReply(reply_id)
         with contextlib.suppress(redis.RedisError, OSError):  # the reader will catch up when Redis is back
             for entry in await self._client.xrange(source.key):
-                live.receive(Event.from_entry(*entry))
+                live.receive([Event.from_entry(*entry)])
                 source.last_id = entry[0].decode()
         return source, live
 
@@ -155,15 +156,31 @@ class Hub:
                 self._reader_id = None
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _pass_on(self, source: _Source, entries: list[Entry]) -> None:
+    def _pass_on(self, source: _Source, entries: list[Entry]) -> None:
         """Never raises: what goes wrong with one source must not stop the reading of all others."""
         try:
-            await source.receive(source, entries)
+            source.receive(source, entries)
         except Exception:
-            logger.exception("What came on %s could not be passed on; its readers start over", source.key)
-            self._forget(source.key)
-            for subscriber in tuple(source.subscribers):
-                subscriber.start_over()
+            self._give_up(source)
+
+    def _send_for(self, source: _Source, errand: Coroutine[Any, Any, None]) -> None:
+        """Do something for a source that needs the database, while the reading goes on."""
+
+        async def go() -> None:
+            try:
+                await errand
+            except Exception:
+                self._give_up(source)
+
+        task = asyncio.create_task(go())
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def _give_up(self, source: _Source) -> None:
+        logger.exception("What came on %s could not be passed on; its readers start over", source.key)
+        self._forget(source.key)
+        for subscriber in tuple(source.subscribers):
+            subscriber.start_over()
 
     async def _read_once(self) -> None:
         if self._reader_id is None:
@@ -177,7 +194,7 @@ class Hub:
             if source is not None:
                 source.last_id = entries[-1][0].decode()
                 source.heard_at = time.monotonic()
-                await self._pass_on(source, entries)
+                self._pass_on(source, entries)
 
     async def _include(self, key: str) -> None:
         """Make the blocked read return, so that the next one includes `key`.
@@ -195,19 +212,21 @@ class Hub:
 
     # --- what to do with entries ---------------------------------------------------------------------------------
 
-    async def _receive_feed(self, source: _Source, entries: list[Entry]) -> None:
+    def _receive_feed(self, source: _Source, entries: list[Entry]) -> None:
         source.tell(orjson.loads(fields[b"frame"]) for _, fields in entries)
 
-    async def _receive_reply(self, source: _Source, entries: list[Entry]) -> None:
+    def _receive_reply(self, source: _Source, entries: list[Entry]) -> None:
         live = self._lives[source.key]
-        for entry in entries:
-            event = Event.from_entry(*entry)
-            source.tell(live.receive(event))
-            # Also at the start, which names the model, and comes alone if a worker was faster than the router's event.
-            if event.kind in (Kind.DECIDED, Kind.STARTED):
-                source.tell(await decided_frames(live.reply_id))
+        events = [Event.from_entry(*entry) for entry in entries]
+        source.tell(live.receive(events))
         if live.is_over:
-            await self._finish(source, live)
+            self._send_for(source, self._finish(source, live))
+        # Also at the start, which names the model, and comes alone if a worker was faster than the router's event.
+        elif any(event.kind in (Kind.DECIDED, Kind.STARTED) for event in events):
+            self._send_for(source, self._tell_decision(source, live))
+
+    async def _tell_decision(self, source: _Source, live: LiveReply) -> None:
+        source.tell(await decided_frames(live.reply_id))
 
     async def _finish(self, source: _Source, live: LiveReply) -> None:
         frame = await _finished_frame(live.reply_id)

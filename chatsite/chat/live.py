@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -24,19 +26,26 @@ class LiveReply:
         self._attempt = 0
         self._is_loading = False
         self._renderer = BlockRenderer()
-        self._frames: deque[tuple[Offset, Frame]] = deque(maxlen=KEPT_FRAMES)
+        # Each with the offset that a tab has had before it.
+        self._frames: deque[tuple[Offset, Offset, Frame]] = deque(maxlen=KEPT_FRAMES)
 
-    def receive(self, event: Event) -> list[Frame]:
-        """The frames that an event means for whoever watches."""
-        self._offset = event.offset
-        frames = list(self._frames_of(event))
-        self._frames.extend((event.offset, frame) for frame in frames)
+    def receive(self, events: Iterable[Event]) -> list[Frame]:
+        """The frames that events mean for whoever watches. Text that came together becomes one frame."""
+        frames: list[Frame] = []
+        for is_text, group in groupby(events, lambda event: event.kind == Kind.DELTA):
+            for together in [list(group)] if is_text else [[event] for event in group]:
+                before, self._offset = self._offset, together[-1].offset
+                new = self._deltas(together) if is_text else self._frames_of(together[0])
+                self._frames.extend((before, self._offset, frame) for frame in new)
+                frames += new
         return frames
 
     def since(self, after: Offset | None) -> list[Frame]:
         """What somebody who has everything up to `after` has missed; a snapshot if that cannot be told."""
-        if after is not None and self._frames and not after < self._frames[0][0]:
-            return [frame for offset, frame in self._frames if after < offset]
+        if after is not None and self._frames:
+            missed = [(before, frame) for before, offset, frame in self._frames if after < offset]
+            if not missed or missed[0][0] == after:
+                return [frame for _, frame in missed]
         return [self._snapshot()] if self._attempt else []
 
     def _frames_of(self, event: Event) -> list[Frame]:
@@ -50,15 +59,14 @@ class LiveReply:
             case Kind.LOADING | Kind.LOADED:
                 self._is_loading = event.kind == Kind.LOADING
                 return [self._frame(event.kind)]
-            case Kind.DELTA:
-                return self._delta(event)
             case Kind.DONE | Kind.FAILED | Kind.CANCELLED:
                 self.is_over = True
         return []
 
-    def _delta(self, event: Event) -> list[Frame]:
-        delta = self._frame("delta", at=event.position, text=event.text)
-        blocks = self._renderer.feed(event.text)
+    def _deltas(self, events: list[Event]) -> list[Frame]:
+        text = "".join([event.text for event in events])
+        delta = self._frame("delta", at=events[0].position, text=text)
+        blocks = self._renderer.feed(text)
         return [delta, *(self._frame("block", html=block.html, upto=block.upto) for block in blocks)]
 
     def _snapshot(self) -> Frame:

@@ -35,13 +35,17 @@ async def send(alice_tab: Tab, text: str) -> uuid.UUID:
     return uuid.UUID(reply)
 
 
-def write(reply: uuid.UUID, deltas: int) -> None:
-    """Write `t0 t1 …` to the reply's stream, as a worker would."""
+def begin(reply: uuid.UUID) -> stream.StreamWriter:
+    """A writer for the reply's stream, as a worker has one."""
     writer = stream.StreamWriter(reply, 1, f"lease:test:{reply}", stream.Cancellation())
     writer.event(Kind.STARTED, model="m")
-    for number in range(deltas):
-        writer.delta(f"t{number} ")
-        assert writer.flush(10)
+    return writer
+
+
+def write(reply: uuid.UUID) -> None:
+    writer = begin(reply)
+    writer.delta("t0 ")
+    assert writer.flush(10)
 
 
 async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
@@ -51,7 +55,7 @@ async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
         reply = await send(alice_tab, "Hello")
         with monkeypatch.context() as broken:
             broken.setattr("chatsite.chat.live.LiveReply.receive", lambda *_: 1 / 0)
-            write(reply, 1)
+            write(reply)
             assert (await alice_tab.socket.receive_output(timeout=30))["code"] == 4408
     async with tab(session) as again:
         await again.send(type="attach", reply=str(reply))
@@ -62,8 +66,8 @@ async def test_a_reply_that_was_deleted_meanwhile_disturbs_nobody(session: str) 
     async with tab(session) as alice_tab:
         gone, kept = await send(alice_tab, "Delete me"), await send(alice_tab, "Keep me")
         await Turn.objects.filter(pk=gone).adelete()
-        write(gone, 1)
-        write(kept, 1)
+        write(gone)
+        write(kept)
         await alice_tab.until("delta", reply=str(kept), text="t0 ")
 
 
@@ -71,18 +75,35 @@ async def test_a_tab_that_has_missed_much_gets_a_snapshot(session: str) -> None:
     missed = KEPT_FRAMES + 50
     async with tab(session) as watching:
         reply = await send(watching, "Hello")
-        write(reply, missed)
-        await watching.until_shown(str(reply), f"t{missed - 1} ")
+        writer = begin(reply)
+        offsets = []
+        for number in range(missed):  # each in a frame of its own
+            writer.delta(f"t{number} ")
+            offsets.append((await watching.until("delta", text=f"t{number} "))["offset"])
         async with tab(session) as back:
             await back.send(type="attach", reply=str(reply), after="1-2")
             assert (await back.until("snapshot"))["tail"] == watching.text_of(str(reply))
-        newest = watching.frames[-1]["offset"]
-        attempt, sequence = newest.split("-")
         async with tab(session) as back:
-            await back.send(type="attach", reply=str(reply), after=f"{attempt}-{int(sequence) - 3}")
+            await back.send(type="attach", reply=str(reply), after=offsets[-4])
             assert [(await back.until("delta"))["text"] for _ in range(3)] == [
                 f"t{number} " for number in range(missed - 3, missed)
             ]
+
+
+async def test_text_that_came_together_is_one_frame_and_whoever_has_half_of_it_gets_a_snapshot(session: str) -> None:
+    async with tab(session) as watching:
+        reply = await send(watching, "Hello")
+        writer = begin(reply)
+        for text in ("one ", "two ", "three "):  # the hub, in this thread, reads none before all are there
+            writer.delta(text)
+            assert writer.flush(10)
+        assert (await watching.until("delta"))["text"] == "one two three "
+        async with tab(session) as back:
+            await back.send(type="attach", reply=str(reply), after="1-3")
+            assert (await back.until("snapshot"))["tail"] == "one two three "
+        async with tab(session) as back:
+            await back.send(type="attach", reply=str(reply), after="1-1")
+            assert (await back.until("delta"))["text"] == "one two three "
 
 
 async def test_what_fails_here_is_said_where_the_person_is(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
