@@ -30,7 +30,7 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db.models import QuerySet  # noqa: E402
 
-from bench.streaming import percentiles  # noqa: E402
+from bench.measuring import percentiles  # noqa: E402
 from chatsite.chat import turns  # noqa: E402
 from chatsite.chat.models import Turn  # noqa: E402
 from tests import processes  # noqa: E402

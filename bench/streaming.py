@@ -15,7 +15,6 @@ import asyncio
 import json
 import os
 import re
-import statistics
 import time
 import uuid
 from collections.abc import Iterator
@@ -29,12 +28,12 @@ from bench import production  # noqa: F401  (must come before the settings)
 django.setup()
 
 import orjson  # noqa: E402
-import psutil  # noqa: E402
 import uvloop  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
+from bench.measuring import cpu_seconds, memory_mib, percentiles  # noqa: E402
 from bench.sockets import Socket  # noqa: E402
 from bench.upstream import setting  # noqa: E402
 from chatsite.chat.models import Turn  # noqa: E402
@@ -207,26 +206,10 @@ async def round_trip_ms(socket: Socket) -> float:
     raise RuntimeError("The socket was closed.")
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
-    if len(values) < 2:
-        return {}
-    cuts = statistics.quantiles(values, n=100)
-    return {"p50": round(cuts[49], 2), "p95": round(cuts[94], 2), "p99": round(cuts[98], 2)}
-
-
 def waits_for_a_route(without: set[Any]) -> list[float]:
     """From the saved message to a light worker that takes it, of every turn."""
     times = Turn.objects.exclude(pk__in=without).values_list("queued_at", "started_at")
     return [(started - queued).total_seconds() * 1000 for queued, started in times if started]
-
-
-def memory_mib(pid: int) -> float:
-    return round(psutil.Process(pid).memory_info().rss / 2**20, 1)
-
-
-def cpu_seconds(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
 
 
 def main() -> None:

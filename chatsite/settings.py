@@ -199,6 +199,7 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": env.str("SQLITE_PATH", str(VAR_DIR / "switchyard.sqlite3")),
+            "CONN_MAX_AGE": 60,  # opening it costs more than most queries
             "TEST": {"NAME": VAR_DIR / "test.sqlite3"},  # a file, so that worker processes see it
             "OPTIONS": {
                 "timeout": 20,

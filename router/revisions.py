@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from router.drafts import DraftChangedError, InvalidPolicyError, Snapshot
 from router.models import AuditEntry, Classifier, Revision, Rollout
 
 NOTE_LENGTH = 200
+KEPT_CONTENTS = 16
 Action = AuditEntry.Action
 
 
@@ -36,6 +39,16 @@ def store_classifier(content: bytes) -> Classifier:
 def live_revision() -> Revision | None:
     """The revision that answers now."""
     return Revision.objects.filter(is_live=True).select_related("classifier").first()
+
+
+@lru_cache(maxsize=KEPT_CONTENTS)
+def content(number: int, created_at: datetime) -> Snapshot:
+    """What a revision says, read once in a process, since it never changes. Not to be changed by the caller.
+
+    The time of the revision tells it from another of that number, after a database was restored or replaced.
+    """
+    snapshot: Snapshot = Revision.objects.values_list("snapshot", flat=True).get(number=number, created_at=created_at)
+    return snapshot
 
 
 def draft_is_published() -> bool:
@@ -137,6 +150,7 @@ __all__ = [
     "InvalidPolicyError",
     "LiveChangedError",
     "check_still_live",
+    "content",
     "draft_is_published",
     "go_live",
     "import_classifier",

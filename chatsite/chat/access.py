@@ -16,6 +16,8 @@ from django.http import Http404
 from chatsite.chat.models import Conversation, Turn
 from router.models import Revision, Rollout
 from router.policy import model_groups_of, permitted, routes_of
+from router.revisions import content
+from workers.jobs import Job
 from workers.models import Model
 
 Person = AbstractBaseUser | AnonymousUser
@@ -43,6 +45,16 @@ def reply_or_404(user: Person, reply_id: Any) -> Turn:
     if found is None:
         raise Http404("No such reply.")
     return found
+
+
+def whether_open_or_404(user: Person, reply_id: Any) -> tuple[UUID, bool]:
+    """The id of a reply, and whether it is still being written. Raises `Http404` as `reply_or_404` does."""
+    turns = Turn.objects.filter(pk=_uuid(reply_id), conversation__in=conversations(user))
+    found = turns.values_list("pk", "status", "completion__status").first()
+    if found is None:
+        raise Http404("No such reply.")
+    pk, routing, answering = found
+    return pk, (answering or routing) in Job.OPEN
 
 
 def groups_of(user: Any) -> frozenset[int]:
@@ -76,7 +88,8 @@ def _snapshot_for(conversation_id: Any) -> dict[str, Any]:
     canary = Rollout.running(Rollout.Kind.CANARY) if conversation_id else None
     if canary and canary.takes(conversation_id):
         return canary.revision.snapshot
-    return Revision.objects.filter(is_live=True).values_list("snapshot", flat=True).first() or {}
+    live = Revision.objects.filter(is_live=True).values_list("number", "created_at").first()
+    return content(*live) if live else {}
 
 
 def _uuid(value: Any) -> UUID:

@@ -17,7 +17,7 @@ from django.contrib.auth import get_user
 from django.http import Http404, HttpRequest
 
 from chatsite.chat import access, corrections, feed, notices, presenting, previewing, turns
-from chatsite.chat.hub import Frame, decided_frames, finished_frame, hub
+from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
 from chatsite.chat.turns import RefusedError
@@ -164,13 +164,14 @@ class ChatConsumer(AsyncWebsocketConsumer):
         await asyncio.to_thread(previewing.ask, self.user, text=text, conversation_id=conversation, tag=tag)
 
     async def _attach(self, frame: dict[str, Any]) -> None:
-        turn = await in_thread(access.reply_or_404)(self.user, frame.get("reply"))
-        if not turn.answer.is_open:
-            self.deliver(await in_thread(finished_frame)(turn))
-            return
-        for decided in await decided_frames(turn.pk):
-            self.deliver(decided)
-        await hub().watch_reply(turn.pk, self, _offset(frame))
+        reply_id, is_open = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
+        if is_open:
+            await hub().watch_reply(reply_id, self, _offset(frame))
+            news = await decided_frames(reply_id)  # after watching has begun: what comes later is told by the hub
+        else:
+            news = await finished_frames(reply_id)
+        for one in news:
+            self.deliver(one)
 
     def _refuse(self, code: str, text: str, frame: dict[str, Any]) -> None:
         answer = {"type": "error", "code": code, "text": text}

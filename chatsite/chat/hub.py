@@ -30,7 +30,7 @@ from chatsite.chat.live import LiveReply
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
 from workers.connections import stream_key
-from workers.events import Event, Kind, Offset
+from workers.events import Event, Offset
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ BLOCK_MS = 2000
 RETRY_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
 INCLUDE_SECONDS = 0.002
+SHOWN = ("decision", "completion__model", "message", "conversation__user")  # what a reply's HTML is made of
 
 Frame = dict[str, Any]
 Entry = tuple[bytes, dict[bytes, bytes]]
@@ -218,21 +219,20 @@ class Hub:
     def _receive_reply(self, source: _Source, entries: list[Entry]) -> None:
         live = self._lives[source.key]
         events = [Event.from_entry(*entry) for entry in entries]
+        was_decided = live.is_decided
         source.tell(live.receive(events))
         if live.is_over:
             self._send_for(source, self._finish(source, live))
-        # Also at the start, which names the model, and comes alone if a worker was faster than the router's event.
-        elif any(event.kind in (Kind.DECIDED, Kind.STARTED) for event in events):
+        elif live.is_decided and not was_decided:
             self._send_for(source, self._tell_decision(source, live))
 
     async def _tell_decision(self, source: _Source, live: LiveReply) -> None:
         source.tell(await decided_frames(live.reply_id))
 
     async def _finish(self, source: _Source, live: LiveReply) -> None:
-        frame = await _finished_frame(live.reply_id)
-        if frame is not None:
+        if frames := await finished_frames(live.reply_id):
             self._forget(source.key)
-            source.tell([frame])
+            source.tell(frames)
 
     # --- the safety net ------------------------------------------------------------------------------------------
 
@@ -262,31 +262,21 @@ def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
 
 
 @in_thread
-def _finished_frame(reply_id: UUID) -> Frame | None:
-    turn = Turn.objects.select_related("completion").filter(pk=reply_id).first()
-    if turn is None or turn.answer.is_open:
-        return None
-    return finished_frame(turn)
-
-
-def finished_frame(turn: Turn) -> Frame:
-    """The last frame of a reply: the whole article, as a reload would show it."""
-    return {
-        "type": "finished",
-        "reply": str(turn.pk),
-        "status": turn.answer.status,
-        "html": presenting.render_reply(turn),
-    }
+def finished_frames(reply_id: UUID) -> list[Frame]:
+    """The last frame of a reply: the whole article, as a reload would show it; none while it is being written."""
+    turns = Turn.objects.select_related(*SHOWN, "completion__answered_by").filter(pk=reply_id)
+    return [
+        {"type": "finished", "reply": str(turn.pk), "status": turn.answer.status, "html": presenting.render_reply(turn)}
+        for turn in turns
+        if not turn.answer.is_open
+    ]
 
 
 @in_thread
 def decided_frames(reply_id: UUID) -> list[Frame]:
     """The badge of a reply, the route it was given and why; nothing before there is a decision."""
-    turns = Turn.objects.select_related("decision__revision", "completion__model").exclude(decision=None)
-    return [
-        {"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)}
-        for turn in turns.filter(pk=reply_id)
-    ]
+    turns = Turn.objects.select_related(*SHOWN).filter(pk=reply_id).exclude(decision=None)
+    return [{"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)} for turn in turns]
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

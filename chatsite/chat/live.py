@@ -21,6 +21,7 @@ class LiveReply:
 
     def __init__(self, reply_id: UUID) -> None:
         self.reply_id = reply_id
+        self.is_decided = False  # also if a worker was faster than the router's event
         self.is_over = False
         self._offset = Offset(0, 0)
         self._attempt = 0
@@ -49,6 +50,7 @@ class LiveReply:
         return [self._snapshot()] if self._attempt else []
 
     def _frames_of(self, event: Event) -> list[Frame]:
+        self.is_decided = True
         match event.kind:
             case Kind.STARTED | Kind.RESET:
                 self._frames.clear()

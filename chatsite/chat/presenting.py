@@ -6,10 +6,9 @@ is finished.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from uuid import UUID
 
 import redis
@@ -23,6 +22,8 @@ from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.notices import notice
 from chatsite.chat.rendering import render
 from router.models import Decision, Revision
+from router.policy import routes_of
+from router.revisions import content
 from workers.jobs import Job
 from workers.models import Completion
 from workers.presence import Process, processes
@@ -43,20 +44,27 @@ class Trouble:
     log_id: str = ""
 
 
-@dataclass(frozen=True)
 class Reader:
-    """Whose conversation it is: what they may use, and whether they run the place."""
+    """Whose conversation it is: what they may use, and whether they run the place. Looked up when it is asked for."""
 
-    is_staff: bool
-    routes: Titles
-    hidden: frozenset[str] = frozenset()  # routes that were taken away from them: not even old answers name them
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
 
-    @classmethod
-    def of(cls, conversation: Conversation) -> Reader:
-        return cls(conversation.user.is_staff, *access.routes_for(conversation.user, conversation.pk))
+    @property
+    def is_staff(self) -> bool:
+        return self._conversation.user.is_staff
+
+    @cached_property
+    def _routes(self) -> tuple[Titles, frozenset[str]]:
+        return access.routes_for(self._conversation.user, self._conversation.pk)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Routes that were taken away from them: not even old answers name them."""
+        return self._routes[1]
 
     def other_routes(self, decision: Decision) -> Titles:
-        return {name: title for name, title in self.routes.items() if name != decision.route}
+        return {name: title for name, title in self._routes[0].items() if name != decision.route}
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def entries(conversation: Conversation) -> list[Entry]:
     branch = _newest_branch(messages.order_by("created_at"))
     turns = [message.turn for message in branch if message.role == Message.Role.ASSISTANT]
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
-    reader = Reader.of(conversation)
+    reader = Reader(conversation)
     return [
         _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, reader)
         for message in branch
@@ -133,11 +141,9 @@ def _newest_branch(messages: Iterable[Message]) -> list[Message]:
 
 
 def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
-    revisions = Revision.objects.filter(pk__in=set(numbers)).values_list("number", "snapshot")
-    titles: defaultdict[int, Titles] = defaultdict(dict)
-    for number, snapshot in revisions:
-        titles[number] = {route["name"]: route["title"] for route in snapshot.get("routes", [])}
-    return titles
+    wanted = set(numbers)
+    found = Revision.objects.filter(pk__in=wanted).values_list("number", "created_at") if wanted else []
+    return {number: {route.name: route.title for route in routes_of(content(number, at))} for number, at in found}
 
 
 # --- Messages -------------------------------------------------------------------------------------------------
@@ -159,14 +165,14 @@ def _fold(text: str) -> tuple[str, str]:
 
 def _one_reply(turn: Turn) -> Entry:
     titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    return _reply_entry(turn, titles, Reader.of(turn.conversation))
+    return _reply_entry(turn, titles, Reader(turn.conversation))
 
 
 def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> Entry:
     answer, completion, decision = turn.answer, turn.completion, turn.decision
     text = completion.text if completion and not answer.is_open else ""
     route_titles = titles.get(decision.revision_id, {}) if decision else {}
-    trouble = _trouble(turn, reader.is_staff)
+    trouble = _trouble(turn, reader)
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -223,12 +229,13 @@ def _model_name(completion: Completion | None) -> str:
     return model.name if model else ""
 
 
-def _trouble(turn: Turn, is_staff: bool) -> Trouble | None:
+def _trouble(turn: Turn, reader: Reader) -> Trouble | None:
     answer = turn.answer
     if answer.status not in (Job.Status.FAILED, Job.Status.QUARANTINED):
         return None
     code = "quarantined" if answer.status == Job.Status.QUARANTINED else answer.error_code
     words = notice(code, role=turn.decision.role if turn.decision else "")
+    is_staff = reader.is_staff
     trouble = Trouble(words.title, words.text, words.is_failure, log_id=str(turn.pk) if is_staff else "")
     if not is_staff or words.link is None:
         return trouble
