@@ -134,7 +134,8 @@ def reaper(**environ: str) -> Iterator[Process]:
 def start_web(port: int, **environ: str) -> Process:
     """The web server on a port, or soon: see `wait_for_web`."""
     command = ["-m", "uvicorn", "chatsite.asgi:application", "--port", str(port), "--no-access-log"]
-    return Process(*command, "--ws", "websockets-sansio", "--timeout-graceful-shutdown", "2", **environ)
+    options = ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
+    return Process(*command, *options, "--timeout-graceful-shutdown", "2", **environ)
 
 
 def wait_for_web(process: Process, port: int) -> None:

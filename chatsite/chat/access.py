@@ -6,6 +6,7 @@ else does not exist.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +85,7 @@ def routes_for(user: Any, conversation_id: Any = None) -> tuple[dict[str, str], 
     return titles, frozenset(route.name for route in routes) - titles.keys()
 
 
-def _snapshot_for(conversation_id: Any) -> dict[str, Any]:
+def _snapshot_for(conversation_id: Any) -> Mapping[str, Any]:
     canary = Rollout.running(Rollout.Kind.CANARY) if conversation_id else None
     if canary and canary.takes(conversation_id):
         return canary.revision.snapshot
