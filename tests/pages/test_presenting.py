@@ -156,7 +156,9 @@ def test_without_a_generative_model_the_owner_gets_the_link_to_connect_one(alice
 
 def test_a_route_of_another_role_without_a_model_has_words_of_its_own(alice: Any) -> None:
     turn = rows.undecided(alice, "failed", decided=CLASSIFIED, error_code="no_model")
-    assert answer_of(turn).trouble.title != "No generative model is connected"
+    trouble = answer_of(turn).trouble
+    assert trouble
+    assert trouble.title != "No generative model is connected"
     assert "generative" not in presenting.render_reply(turn)
 
 
