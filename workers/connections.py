@@ -1,7 +1,7 @@
 """The process's connection to Redis, and the names of the keys kept there.
 
 reply:<id>              the stream of one reply (`workers.stream`)
-feed:<user>             what happened in one person's conversations (`chatsite.chat.feed`)
+feed                    what happened in people's conversations (`chatsite.chat.feed`)
 lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.leases`)
 cancel:<reply id>       a person has pressed stop
 process:<host>:<pid>     what a worker process says of itself (`workers.presence`)

@@ -38,48 +38,58 @@ TAG_CHARACTERS = 40
 class ChatConsumer(AsyncWebsocketConsumer):
     """Frames are JSON objects with a `type`; docs/protocol.md lists them."""
 
-    _sender: asyncio.Task[None] | None = None
+    _sender: asyncio.Task[None] | None = None  # while there is something to send
     _previewed_at = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._outbox: list[Frame] = []
 
     async def __call__(self, *args: Any) -> None:
         try:
             await super().__call__(*args)
         finally:  # whichever way it ended
-            hub().leave(self)
+            hub().leave(self, self.scope["user"].pk)
             if self._sender:
                 self._sender.cancel()
 
     async def connect(self) -> None:
         self.user = self.scope["user"]
-        self._outbox: asyncio.Queue[Frame] = asyncio.Queue(WAITING_FRAMES)
         await self.accept()
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
             return
-        self._sender = asyncio.create_task(self._pass_on())
         await hub().watch_feed(self.user.pk, self)
         if not await self._is_signed_in():  # signed out while the feed was not watched yet
             await self.close(SIGNED_OUT)
 
     def deliver(self, frame: Frame) -> None:
         """Queue a frame for the browser. One that does not read has to start over."""
-        try:
-            self._outbox.put_nowait(frame)
-        except asyncio.QueueFull:
+        if len(self._outbox) == WAITING_FRAMES:
             self.start_over()
+            return
+        self._outbox.append(frame)
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._pass_on())
 
     def start_over(self) -> None:
         """Close; the tab comes back where it was."""
-        hub().leave(self)
+        hub().leave(self, self.scope["user"].pk)
         asyncio.get_running_loop().create_task(self.close(START_OVER))
 
     async def _pass_on(self) -> None:
-        while True:
-            frame = await self._outbox.get()
-            if frame["type"] != "signed_out":
-                await self.send(text_data=orjson.dumps(frame).decode())
-            elif not await self._is_signed_in():
-                await self.close(SIGNED_OUT)
+        """Send what is queued; a tab that nothing happens in keeps no task for it."""
+        while self._outbox:
+            waiting, self._outbox = self._outbox, []
+            for frame in waiting:
+                await self._send(frame)
+        self._sender = None
+
+    async def _send(self, frame: Frame) -> None:
+        if frame["type"] != "signed_out":
+            await self.base_send({"type": "websocket.send", "text": orjson.dumps(frame).decode()})
+        elif not await self._is_signed_in():
+            await self.close(SIGNED_OUT)
 
     @in_thread
     def _is_signed_in(self) -> bool:

@@ -25,7 +25,7 @@ import redis.asyncio
 from django.conf import settings
 
 from chatsite.chat import presenting
-from chatsite.chat.feed import feed_key
+from chatsite.chat.feed import FEED
 from chatsite.chat.live import LiveReply
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
@@ -83,6 +83,7 @@ class Hub:
         self._client: Any = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
         self._sources: dict[str, _Source] = {}
         self._lives: dict[str, LiveReply] = {}
+        self._tabs: dict[str, set[Subscriber]] = {}  # by person: who hears their news
         self._reader_id: int | None = None
         self._reading: frozenset[str] = frozenset()  # the keys of the read that is under way
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,15 +91,16 @@ class Hub:
 
     async def watch_feed(self, user_id: Any, subscriber: Subscriber) -> None:
         """Send the subscriber what happens in a person's conversations from now on."""
-        source = self._sources.get(feed_key(user_id))
-        if source is None:
-            source = _Source(feed_key(user_id), self._receive_feed)
+        self._tabs.setdefault(str(user_id), set()).add(subscriber)
+        if FEED not in self._sources:
+            source = _Source(FEED, self._receive_feed)
             source.last_id = f"{time.time_ns() // 1_000_000}-0"  # if Redis is away: old news would be taken for new
             with contextlib.suppress(redis.RedisError, OSError):
-                source.last_id = await self._newest_id(source.key)
-            source = self._sources.get(source.key) or self._add(source)
-        source.subscribers.add(subscriber)
-        await self._include(source.key)
+                source.last_id = await self._newest_id(FEED)
+            if FEED not in self._sources:
+                self._add(source)
+        self._sources[FEED].subscribers.add(subscriber)
+        await self._include(FEED)
 
     async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> None:
         """Send the subscriber a reply's frames after an offset (without one: all there is), then the live ones.
@@ -119,8 +121,12 @@ class Hub:
             await self._finish(source, live)
         await self._include(key)
 
-    def leave(self, subscriber: Subscriber) -> None:
-        """Stop sending to a subscriber. What nobody watches is no longer read."""
+    def leave(self, subscriber: Subscriber, user_id: Any) -> None:
+        """Stop sending to a person's subscriber. What nobody watches is no longer read."""
+        tabs = self._tabs.get(str(user_id), set())
+        tabs.discard(subscriber)
+        if not tabs:
+            self._tabs.pop(str(user_id), None)
         for key, source in tuple(self._sources.items()):
             source.subscribers.discard(subscriber)
             if not source.subscribers:
@@ -214,7 +220,11 @@ class Hub:
     # --- what to do with entries ---------------------------------------------------------------------------------
 
     def _receive_feed(self, source: _Source, entries: list[Entry]) -> None:
-        source.tell(orjson.loads(fields[b"frame"]) for _, fields in entries)
+        for _, fields in entries:
+            if tabs := self._tabs.get(fields[b"user"].decode()):
+                frame = orjson.loads(fields[b"frame"])
+                for subscriber in tuple(tabs):
+                    subscriber.deliver(frame)
 
     def _receive_reply(self, source: _Source, entries: list[Entry]) -> None:
         live = self._lives[source.key]
