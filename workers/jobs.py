@@ -33,6 +33,7 @@ class Job(models.Model):
 
     OPEN = (Status.QUEUED, Status.RUNNING)
 
+    needed: tuple[str, ...] = ()  # rows that whoever runs this job is going to look at, fetched with it
     reply_id: uuid.UUID  # names the stream that people watch while this job runs
 
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
@@ -108,13 +109,16 @@ class Job(models.Model):
         claimed = cls._default_manager.filter(pk=pk, attempt=attempt, status=cls.Status.QUEUED).update(
             status=cls.Status.RUNNING, started_at=timezone.now()
         )
-        return cls._default_manager.get(pk=pk) if claimed else None
+        rows = cls._default_manager.select_related(*cls.needed) if cls.needed else cls._default_manager
+        return rows.get(pk=pk) if claimed else None
 
     def close(self, status: str, **fields: Any) -> bool:
         """Write the final state, if this attempt is still the running one. False means that it is not."""
-        closed = self._fenced().update(status=status, finished_at=timezone.now(), **fields)
+        fields |= {"status": status, "finished_at": timezone.now()}
+        closed = self._fenced().update(**fields)
         if closed:
-            self.refresh_from_db()
+            for name, value in fields.items():
+                setattr(self, name, value)
         return bool(closed)
 
     def retry(self, has_died: bool = False) -> bool:

@@ -7,6 +7,7 @@ import logging
 import time
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -132,7 +133,8 @@ def _complete_evidence(decision: Decision, choice: Choice, request: Request, pol
     """Add what only “Why?” needs, when nobody waits for it any more; whatever goes wrong, the answer is on its way."""
     try:
         complete = evidence.complete(choice, request, policy, encode)
-        Decision.objects.filter(pk=decision.pk).update(evidence=complete)
+        if complete != decision.evidence:
+            Decision.objects.filter(pk=decision.pk).update(evidence=complete)
     except Exception:
         logger.exception("The evidence of a decision could not be completed")
 
@@ -208,14 +210,12 @@ def _models(route: RouteSpec, user: Any) -> list[Model]:
 
 def _history(message: Message) -> list[dict[str, str]]:
     """What was said before this message on its branch, oldest first; answers that never came are left out."""
-    by_id: dict[Any, Message] = {
-        entry.pk: entry
-        for entry in message.conversation.messages.select_related("turn__completion").filter(
-            created_at__lt=message.created_at
-        )
-    }
+    if message.parent_id is None:
+        return []
+    earlier = Message.objects.filter(conversation=message.conversation_id, created_at__lt=message.created_at)
+    by_id: dict[Any, Message] = {entry.pk: entry for entry in earlier.select_related("turn__completion")}
     path: list[dict[str, str]] = []
-    parent_id = message.parent_id
+    parent_id: UUID | None = message.parent_id
     while parent_id in by_id:
         entry = by_id[parent_id]
         text = entry.text if entry.role == Message.Role.USER else _answer_text(entry)

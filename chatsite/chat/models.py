@@ -77,6 +77,7 @@ class Turn(Job):
     completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)
 
     queue = "route"
+    needed = ("message", "conversation__user")
 
     class Meta(Job.Meta):
         pass
