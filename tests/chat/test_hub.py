@@ -90,22 +90,6 @@ async def test_a_tab_that_has_missed_much_gets_a_snapshot(session: str) -> None:
             ]
 
 
-async def test_text_that_came_together_is_one_frame_and_whoever_has_half_of_it_gets_a_snapshot(session: str) -> None:
-    async with tab(session) as watching:
-        reply = await send(watching, "Hello")
-        writer = begin(reply)
-        for text in ("one ", "two ", "three "):  # the hub, in this thread, reads none before all are there
-            writer.delta(text)
-            assert writer.flush(10)
-        assert (await watching.until("delta"))["text"] == "one two three "
-        async with tab(session) as back:
-            await back.send(type="attach", reply=str(reply), after="1-3")
-            assert (await back.until("snapshot"))["tail"] == "one two three "
-        async with tab(session) as back:
-            await back.send(type="attach", reply=str(reply), after="1-1")
-            assert (await back.until("delta"))["text"] == "one two three "
-
-
 async def test_what_fails_here_is_said_where_the_person_is(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(*_: Any, **__: Any) -> None:
         raise OperationalError("database or disk is full")

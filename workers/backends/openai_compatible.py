@@ -136,6 +136,7 @@ def _read(response: httpx2.Response, call: Call, cancellation: Cancellation) -> 
                 break
             if text:
                 yield text
+                call.begin()
             if answer.finish_reason:
                 call.detach()
                 call.expect_within(LAST_BYTES_SECONDS if answer.has_end_marker else USAGE_SECONDS)
