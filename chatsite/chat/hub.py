@@ -38,7 +38,8 @@ BLOCK_MS = 2000
 RETRY_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
 INCLUDE_SECONDS = 0.002
-SHOWN = ("decision", "completion__model", "message", "conversation__user")  # what a reply's HTML is made of
+# The rows that a reply's HTML is made of.
+SHOWN = ("decision", "completion__model__provider", "reply", "message", "conversation__user")
 
 Frame = dict[str, Any]
 Entry = tuple[bytes, dict[bytes, bytes]]
