@@ -9,6 +9,7 @@ import orjson
 import pytest
 from django.contrib.auth.models import Group, User
 
+from chatsite.chat.feed import FEED
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.previewing import preview_route
 from router.models import Decision, Route
@@ -29,9 +30,10 @@ def told(defaults: None) -> Told:
     """What a worker tells a person's tabs of a text; None if it says nothing."""
 
     def tell(user: User, text: str, conversation: Any = "") -> str | None:
-        client().delete(f"feed:{user.pk}")
+        client().delete(FEED)
         preview_route(user.pk, str(conversation), text, "x")
-        entries = client().xrange(f"feed:{user.pk}")
+        entries = client().xrange(FEED)
+        assert all(fields[b"user"] == str(user.pk).encode() for _, fields in entries)
         return str(orjson.loads(entries[-1][1][b"frame"])["title"]) if entries else None
 
     return tell
