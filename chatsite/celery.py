@@ -1,12 +1,13 @@
 """The Celery application that all tiers share."""
 
+import gc
 import os
 import sys
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_shutdown
 
 from workers.broker import SteadyConnection
 from workers.draining import FetchesUnlessDraining
@@ -42,3 +43,9 @@ def check_start(**_: Any) -> None:
     except checks.CannotStartError as error:
         sys.exit(str(error))
     tracing.prepare()
+
+
+@worker_shutdown.connect
+def leave_quickly(**_: Any) -> None:
+    """Spare the interpreter a last look at half a million objects of the model libraries: 1.4 s of a processor."""
+    gc.freeze()
