@@ -129,7 +129,7 @@ class Job(models.Model):
         retried = self._fenced().update(
             status=self.Status.QUEUED,
             attempt=F("attempt") + 1,
-            deaths=F("deaths") + has_died,
+            deaths=F("deaths") + int(has_died),  # PostgreSQL adds no truth to a number
             started_at=None,
             queued_at=timezone.now(),
         )
