@@ -21,8 +21,9 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from chatsite.chat import turns  # noqa: E402
 from chatsite.chat.starters import STARTERS  # noqa: E402
 from tests import processes  # noqa: E402
 from tests.browser.chromium import launch_chromium  # noqa: E402
@@ -33,6 +34,10 @@ SHOTS: dict[str, dict[str, Any]] = {
     "conversation": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
     "conversation-dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "conversation-phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
+OPERATIONS: dict[str, dict[str, Any]] = {
+    "operations": {"viewport": {"width": 1280, "height": 1100}, "color_scheme": "light"},
+    "operations-phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
 }
 
 
@@ -47,22 +52,48 @@ def converse(page: Page) -> None:
     page.locator(".message.user").last.scroll_into_view_if_needed()
 
 
+def crowd() -> None:
+    """Sixty people write at once."""
+    for number in range(60):
+        guest = get_user_model().objects.create_user(f"guest{number}")
+        turns.submit(guest, text=STARTERS[number % 2 * 2].text)
+
+
+def open_page(browser: Browser, session: str, **options: Any) -> Page:
+    """A page of somebody who is signed in."""
+    page = browser.new_page(**options)
+    url = f"http://127.0.0.1:{settings.PORT}"
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}])
+    return page
+
+
+def shoot(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(IMAGES / f"{name}.png")
+
+
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     call_command("load_defaults", verbosity=0)
     session = session_of(get_user_model().objects.create_user("maya"))
+    owner = session_of(get_user_model().objects.create_superuser("ada"))
     with ExitStack() as stack:
-        stack.enter_context(processes.worker("route", "embedded"))
+        for queues in (("route",), ("embedded",), ("remote", "local")):
+            stack.enter_context(processes.worker(*queues))
+        stack.enter_context(processes.reaper())
         stack.enter_context(processes.web(settings.PORT))
         browser = launch_chromium(stack.enter_context(sync_playwright()))
         for name, options in SHOTS.items():
-            page = browser.new_page(**options)
-            url = f"http://127.0.0.1:{settings.PORT}"
-            page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}])
+            page = open_page(browser, session, **options)
             converse(page)
-            page.screenshot(path=IMAGES / f"{name}.png")
-            print(IMAGES / f"{name}.png")
+            shoot(page, name)
+        crowd()
+        for name, options in OPERATIONS.items():
+            page = open_page(browser, owner, **options)
+            page.goto(f"http://127.0.0.1:{settings.PORT}/admin/operations/")
+            page.wait_for_load_state("networkidle")
+            shoot(page, name)
         browser.close()
 
 

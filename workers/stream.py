@@ -87,6 +87,11 @@ def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any]) -> Non
     _append([(_Place(stream_key(reply_id), "", attempt, 0), _Entry(kind, 0, "", orjson.dumps(data)))])
 
 
+def forget(reply_id: UUID) -> None:
+    """Drop a reply's stream, with the end that it has told, for attempts that begin anew. Raises `redis.RedisError`."""
+    client().delete(stream_key(reply_id))
+
+
 def _append(placed: list[tuple[_Place, _Entry]]) -> list[int]:
     """Call the script for all of them at once. Raises `redis.RedisError`."""
     keys: list[Any] = []

@@ -163,7 +163,11 @@ class BoardAdmin(ModelAdmin):
             messages.warning(request, "Choose at least one entry of the quarantine first.")
             return redirect(PAGE)
         act: Callable[[Job, Any], bool] = quarantine.retry if is_retry else quarantine.discard
-        count = sum(act(job, request.user) for job in quarantine.find(chosen))
+        try:
+            count = sum(act(job, request.user) for job in quarantine.find(chosen))
+        except redis.RedisError:
+            messages.error(request, NO_REDIS)
+            return redirect(PAGE)
         if count:
             messages.success(request, f"{'Retried' if is_retry else 'Discarded'}: {count}.")
         if count < len(chosen):

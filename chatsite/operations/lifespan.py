@@ -8,6 +8,7 @@ from typing import Any
 from chatsite.chat.threads import in_thread
 from chatsite.operations.checks import CannotStartError, check_start
 from workers import tracing
+from workers.code import own_code
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -18,6 +19,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await receive()
     try:
         await in_thread(check_start)()
+        await in_thread(own_code)()  # what this process runs, whatever the files become
     except CannotStartError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return

@@ -9,7 +9,7 @@ class Board(models.Model):
     class Meta:
         managed = False
         default_permissions = ()
-        verbose_name = "operations page"
+        verbose_name = verbose_name_plural = "workers and queues"
         permissions = [
             ("view_board", "Can see the operations page"),
             ("drain_worker", "Can drain workers, and let them resume"),

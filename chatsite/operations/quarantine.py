@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from chatsite.operations.audit import write_down
+from workers import stream
 from workers.jobs import Job
 
 RETRIED = "Retried out of quarantine."
@@ -32,7 +33,11 @@ def retry(job: Job, actor: Any) -> bool:
     """Queue it with a fresh set of attempts, and write that down.
 
     False: it is not in quarantine any more, or it may not be open beside another one (a person has one open replay).
+    Raises `redis.RedisError`.
     """
+    if job.status != Job.Status.QUARANTINED:
+        return False
+    stream.forget(job.reply_id)  # it says that there will be no answer
     try:
         with transaction.atomic():
             if not job.try_again():

@@ -15,9 +15,10 @@ from playwright.sync_api import Page, expect
 
 from tests.admin.conftest import AdminClient, said
 from tests.processes import Process, pretended_worker
-from workers import broker, presence
+from workers import broker, presence, stream
 from workers.code import own_code
-from workers.connections import client, wish_key
+from workers.connections import client, stream_key, wish_key
+from workers.events import Kind
 from workers.models import Completion, Model, Provider
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +146,7 @@ def test_a_worker_that_is_gone_is_said_to_be_gone(ada: AdminClient) -> None:
 
 def test_what_is_set_aside_is_retried(ada: AdminClient, model: Model) -> None:
     row, other = set_aside(model), set_aside(model, cause="<b>Something else</b>")
+    stream.append(row.reply_id, row.attempt, Kind.FAILED, {"code": "quarantined"})
     page = shown(ada)
     assert str(row.reply_id) in page, "as the logs have it"
     assert "It ate all the memory." in page
@@ -156,6 +158,7 @@ def test_what_is_set_aside_is_retried(ada: AdminClient, model: Model) -> None:
     row.refresh_from_db()
     other.refresh_from_db()
     assert (row.status, row.attempt, row.deaths, other.status) == ("queued", 4, 0, "quarantined")
+    assert not client().exists(stream_key(row.reply_id))  # a tab that comes back waits for the new attempt
     assert changes() == [(str(row), "Retried out of quarantine.")]
 
 

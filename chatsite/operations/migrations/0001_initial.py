@@ -15,7 +15,8 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
             ],
             options={
-                "verbose_name": "operations page",
+                "verbose_name": "workers and queues",
+                "verbose_name_plural": "workers and queues",
                 "permissions": [
                     ("view_board", "Can see the operations page"),
                     ("drain_worker", "Can drain workers, and let them resume"),
