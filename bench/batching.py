@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -23,8 +26,11 @@ import django
 
 django.setup()
 
+from tests.tiny_models import build_causal_model  # noqa: E402
 from workers import encoder  # noqa: E402
-from workers.backends import extractive, zero_shot  # noqa: E402
+from workers.backends import causal_batch, extractive, zero_shot  # noqa: E402
+from workers.backends.base import Cancellation, Run  # noqa: E402
+from workers.backends.causal import CausalBackend  # noqa: E402
 
 LABELS = [{"name": "praise"}, {"name": "complaint"}, {"name": "question"}]
 MESSAGES = [f"The room on floor {number} was lovely, but the lift was out of order again." for number in range(97)]
@@ -80,12 +86,39 @@ def embedded(at_once: list[int], seconds: float) -> dict[str, Any]:
     return found
 
 
+def generation(at_once: list[int], seconds: float) -> dict[str, Any]:
+    """Answers of 48 tokens by a causal model of 31 million parameters with random weights."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        model = build_causal_model(Path(folder), positions=2048, never_ends=True, hidden_size=512, layers=8)
+        for name, can_batch in (("alone", lambda model: False), ("together", causal_batch.can_batch)):
+            with patch("workers.backends.causal_batch.can_batch", can_batch):
+                backend = CausalBackend()
+                ask = partial(answer, backend, str(model))
+                ask(0)
+                for number in at_once:
+                    found.setdefault(f"generation {number} at once", {})[name] = measured(ask, number, seconds)
+    return found
+
+
+def answer(backend: CausalBackend, identifier: str, number: int) -> None:
+    prompt = [{"role": "user", "content": MESSAGES[number % len(MESSAGES)]}]
+    run = Run("generate", prompt, identifier=identifier, context_window=2048, max_output_tokens=48)
+    for _ in backend.stream(run, Cancellation()):
+        pass
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--kinds", nargs="+", default=["embedded", "generation"])
     options = parser.parse_args()
-    print(json.dumps(embedded(options.at_once, options.seconds), indent=2))
+    kinds = {"embedded": embedded, "generation": generation}
+    found: dict[str, Any] = {}
+    for kind in options.kinds:
+        found |= kinds[kind](options.at_once, options.seconds)
+    print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,13 @@ SPECIAL_TOKENS = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 
 
 def build_causal_model(
-    folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, positions: int = 256, never_ends: bool = False
+    folder: Path,
+    *,
+    chat_template: str | None = CHAT_TEMPLATE,
+    positions: int = 256,
+    never_ends: bool = False,
+    hidden_size: int = 32,
+    layers: int = 1,
 ) -> Path:
     """Save a one-layer Llama and its byte-level BPE tokeniser to `folder`, as safetensors. Takes a second.
 
@@ -31,9 +37,9 @@ def build_causal_model(
     torch.manual_seed(7)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=1,
+        hidden_size=hidden_size,
+        intermediate_size=2 * hidden_size,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=positions,
         initializer_range=0.5,  # far apart, so that the answers vary

@@ -17,7 +17,7 @@ REMOTE = "remote"
 DEFAULT_GROUP = "default"
 
 # How many tasks one worker runs at once. Remote ones only wait; local ones take turns on the processor.
-_SLOTS = {EMBEDDED: 8, LOCAL: 2, REMOTE: 64}
+_SLOTS = {EMBEDDED: 8, LOCAL: 4, REMOTE: 64}
 
 
 def queue_of(kind: str, group: str) -> str:

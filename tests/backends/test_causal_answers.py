@@ -13,6 +13,7 @@ import torch
 
 from tests.backends.conftest import PROMPT
 from tests.backends.reading import read, read_until_cancelled, read_until_error
+from tests.processes import wait_until
 from tests.tiny_models import build_causal_model
 from workers.backends.base import Cancellation, Run
 from workers.backends.causal import CausalBackend
@@ -93,6 +94,57 @@ def test_answers_at_the_same_time_do_not_mix(run_of: RunOf) -> None:
         assert list(pool.map(lambda run: read(backend, run), runs)) == one_by_one
 
 
+def test_options_of_answers_at_the_same_time_do_not_mix(run_of: RunOf) -> None:
+    options: list[dict[str, Any]] = [
+        {},
+        {"temperature": 1.5, "seed": 1},
+        {"presence_penalty": 2.0},
+        {"stop": [" goes"]},
+        {"temperature": 1.5, "seed": 2},
+    ]
+    runs = [run_of(options=each, prompt=[{"role": "user", "content": "Hi " * 7 * n}]) for n, each in enumerate(options)]
+    one_by_one = [read(backend, run) for run in runs]
+    with ThreadPoolExecutor(5) as pool:
+        assert list(pool.map(lambda run: read(backend, run), runs)) == one_by_one
+
+
+def test_stopping_one_answer_does_not_disturb_another(run_of: RunOf, endless: str) -> None:
+    long = run_of(identifier=endless, max_output_tokens=600, context_window=99_999)
+    alone = read(backend, long)
+    with ThreadPoolExecutor(1) as pool:
+        stopped = backend.stream(
+            run_of(identifier=endless, max_output_tokens=99_000, context_window=99_999), Cancellation()
+        )
+        next(stopped)
+        going_on = pool.submit(read, backend, long)
+        next(stopped)
+        stopped.close()
+        assert going_on.result() == alone
+
+
+def test_a_failure_while_sampling_is_that_of_one_answer(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(backend, run_of())
+    monkeypatch.setattr("workers.backends.causal._Penalties.__call__", _fail)
+    with ThreadPoolExecutor(1) as pool:
+        good = pool.submit(read, backend, run_of())
+        with pytest.raises(ZeroDivisionError):
+            read(backend, run_of(options={"presence_penalty": 2.0}))
+        assert good.result() == whole
+
+
+def test_a_model_that_cannot_be_batched_answers_all_the_same(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(backend, run_of())
+    monkeypatch.setattr("workers.backends.causal_batch.can_batch", lambda model: False)
+    assert read(CausalBackend(), run_of()) == whole
+
+
+def test_a_long_prompt_is_read_in_pieces(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(prompt=[{"role": "user", "content": "Hello there, what goes on? " * 5}])
+    at_once = read(backend, run)
+    monkeypatch.setattr("workers.backends.causal_batch.PIECE_TOKENS", 7)
+    assert read(backend, run) == at_once
+
+
 def test_a_prompt_beyond_the_models_window_is_refused(run_of: RunOf) -> None:
     with pytest.raises(ContextTooLongError, match="256"):
         read(backend, run_of(prompt=[{"role": "user", "content": "Hello " * 300}]))
@@ -111,7 +163,7 @@ def test_the_answer_fits_into_what_the_prompt_leaves(run_of: RunOf) -> None:
 def test_cancelling_ends_the_answer_and_the_thread(run_of: RunOf, endless: str) -> None:
     run = run_of(identifier=endless, max_output_tokens=99_000, context_window=99_999)
     read_until_cancelled(backend, run, when=_wait_for_generation)
-    assert not generations()
+    wait_until(lambda: not generations())
 
 
 def test_closing_the_generator_ends_the_thread(run_of: RunOf, endless: str) -> None:
@@ -119,7 +171,7 @@ def test_closing_the_generator_ends_the_thread(run_of: RunOf, endless: str) -> N
     deltas = backend.stream(run, Cancellation())
     next(deltas)
     deltas.close()
-    assert not generations()
+    wait_until(lambda: not generations())
 
 
 def test_what_goes_wrong_while_generating_reaches_the_reader(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +179,7 @@ def test_what_goes_wrong_while_generating_reaches_the_reader(run_of: RunOf, monk
     monkeypatch.setattr("transformers.LlamaForCausalLM.forward", _fail)
     with pytest.raises(ZeroDivisionError):
         read(backend, run_of())
-    assert not generations()
+    wait_until(lambda: not generations())
 
 
 def test_a_model_that_is_silent_times_out(run_of: RunOf, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +196,7 @@ def test_a_model_that_is_silent_times_out(run_of: RunOf, settings: Any, monkeypa
     monkeypatch.setattr(LlamaForCausalLM, "forward", slow)
     _, error = read_until_error(backend, run_of())
     assert isinstance(error, ProviderTimeoutError)
-    assert not generations()
+    wait_until(lambda: not generations())
 
 
 def test_the_check_shows_the_beginning_of_an_answer(run_of: RunOf) -> None:

@@ -14,6 +14,7 @@ from transformers import LogitsProcessor, StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
+from workers.backends.causal_batch import row_of
 from workers.backends.causal_models import CausalModel, load
 from workers.backends.loaded import LoadedModels
 from workers.backends.sampling import sampling
@@ -27,8 +28,8 @@ class CausalBackend(Backend):
     """Runs `run.identifier`, a repository of the hub (at `run.revision`) or a local folder.
 
     Sampling options that are not given are those that the model's authors published with it; a model that
-    comes without any takes the likeliest token each time. A `seed` makes an answer repeatable as long as
-    the process writes no other one at the same time.
+    comes without any takes the likeliest token each time. A `seed` makes an answer repeatable, whatever else is
+    written at the same time, but for models that cannot write several answers together.
     """
 
     def __init__(self) -> None:
@@ -76,23 +77,25 @@ def _answer(loaded: CausalModel, run: Run, options: dict[str, Any], cancellation
 
 
 class _Generation:
-    """One answer being written by a thread of its own; `deltas` reads along."""
+    """One answer being written, in the batch of its model or by a thread of its own; `deltas` reads along."""
 
     def __init__(self, loaded: CausalModel, tokens: Any, options: dict[str, Any]) -> None:
         self._pieces: SimpleQueue[str | None] = SimpleQueue()  # None: there is no more to come
         self._stopping = threading.Event()
         self._error: Exception | None = None
         self._writer = _Writer(loaded, options.get("stop", []), self._pieces.put)
-        self._arguments: dict[str, Any] = {
-            **tokens,
-            **_generate_options(options, prompt_tokens=tokens["input_ids"].shape[1]),
-            "streamer": self._writer,
-            "stopping_criteria": [_StopWhen(lambda: self._stopping.is_set() or self._writer.stop_text.is_found)],
-        }
-        self._thread = threading.Thread(
-            target=self._generate, args=(loaded.model, options.get("seed")), name="generation", daemon=True
-        )
-        self._thread.start()
+        self._max_tokens = options["max_tokens"]
+        self._is_over = threading.Event()
+        arguments = _generate_options(options, prompt_tokens=tokens["input_ids"].shape[1])
+        if loaded.batch:
+            loaded.batch.submit(row_of(loaded.model, self, tokens["input_ids"], options.get("seed"), arguments))
+        else:
+            threading.Thread(
+                target=self._generate,
+                args=(loaded.model, {**tokens, **arguments}, options.get("seed")),
+                name="generation",
+                daemon=True,
+            ).start()
 
     @property
     def tokens_written(self) -> int:
@@ -125,20 +128,39 @@ class _Generation:
         self._pieces.put(None)
 
     def join(self) -> None:
-        self._thread.join()
+        self._is_over.wait()
 
-    def _generate(self, model: Any, seed: int | None) -> None:
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopping.is_set()
+
+    def receive(self, token: int) -> bool:
+        """Take a token from the batch. True: there are enough of them."""
+        self._writer.add([token])
+        return self.came_to_an_end or self.tokens_written >= self._max_tokens
+
+    def end(self, error: Exception | None) -> None:
+        """Nothing more is written; an error is for the thread that reads."""
+        if error is None:
+            self._writer.end()
+        elif isinstance(error, torch.OutOfMemoryError):
+            self._error = BackendUnavailableError("The worker's memory is too small for this prompt.")
+            self._error.__cause__ = error
+        else:
+            self._error = error
+        self._pieces.put(None)
+        self._is_over.set()
+
+    def _generate(self, model: Any, arguments: dict[str, Any], seed: int | None) -> None:
+        criteria = [_StopWhen(lambda: self.is_stopped or self._writer.stop_text.is_found)]
         try:
             if seed is not None:
                 torch.manual_seed(seed)
-            model.generate(**self._arguments)
-        except torch.OutOfMemoryError as error:
-            self._error = BackendUnavailableError("The worker's memory is too small for this prompt.")
-            self._error.__cause__ = error
-        except Exception as error:  # for the thread that reads
-            self._error = error
-        finally:
-            self._pieces.put(None)
+            model.generate(**arguments, streamer=self._writer, stopping_criteria=criteria)
+        except Exception as error:
+            self.end(error)
+        else:
+            self.end(None)
 
 
 class _Writer(BaseStreamer):
@@ -151,16 +173,24 @@ class _Writer(BaseStreamer):
         self._end_tokens = _end_tokens(loaded.model.generation_config.eos_token_id)
         self._deliver = deliver
         self._has_prompt = False
+        self._has_ended = False
 
     def put(self, value: torch.Tensor) -> None:
         if not self._has_prompt:  # comes first, in one piece
             self._has_prompt = True
             return
-        for token in value.flatten().tolist():
+        self.add(value.flatten().tolist())
+
+    def add(self, tokens: list[int]) -> None:
+        """Take the next tokens of the answer."""
+        for token in tokens:
             self.has_end_token = token in self._end_tokens
             self._deliver(self.stop_text.add(self.token_text.add(token)))
 
     def end(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
         self._deliver(self.stop_text.add(self.token_text.finish()) + self.stop_text.finish())
 
 

@@ -31,6 +31,13 @@ class CausalModel:
         """Tokens that the model was made for, prompt and answer together, where its configuration says."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
+    @cached_property
+    def batch(self) -> Any:
+        """Writes its answers together; None if they can only be written each on its own."""
+        from workers.backends.causal_batch import Batch, can_batch
+
+        return Batch(self.model) if can_batch(self.model) else None
+
     @property
     def stops(self) -> list[str]:
         """Texts that end an answer. A model without a chat template tends to go on with the next question."""
