@@ -48,7 +48,7 @@ class Row:
     """One answer of a batch, with what it has been made of so far."""
 
     answer: Answer
-    tokens: torch.Tensor  # prompt and answer, of the shape (1, n)
+    tokens: Any  # a tensor of prompt and answer, of the shape (1, n)
     processors: LogitsProcessorList
     is_sampled: bool
     random: torch.Generator | None
@@ -81,7 +81,7 @@ class _Joining:
     """A row whose prompt is being read."""
 
     row: Row
-    cache: DynamicCache
+    cache: Any  # of `DynamicLayer`s
     read: int = 0
 
 
@@ -90,12 +90,12 @@ class _Written:
     """The rows that are being written, and what the model remembers of them."""
 
     rows: list[Row] = field(default_factory=list)
-    cache: DynamicCache | None = None
+    cache: Any = None  # of `DynamicLayer`s
     mask: torch.Tensor | None = None  # (rows, tokens); 0 where a row is filled up
 
     def add(self, joining: _Joining) -> None:
         mask = torch.ones_like(joining.row.tokens[:, :-1])
-        if self.cache is None or self.mask is None:
+        if self.mask is None:
             self.cache, self.mask = joining.cache, mask
         else:
             width = max(self.mask.shape[1], mask.shape[1])
@@ -110,7 +110,7 @@ class _Written:
         if len(places) == len(self.rows):
             return
         self.rows = [self.rows[place] for place in places]
-        if not self.rows or self.cache is None or self.mask is None:
+        if not self.rows or self.mask is None:
             self.cache = self.mask = None
             return
         self.mask = self.mask[places]
