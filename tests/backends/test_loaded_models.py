@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,9 @@ def loader() -> Loader:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    yield
-    for name in list(presence.own._process.models):
-        presence.own.unloaded(name)
+def _own_presence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests have in memory is nothing to these."""
+    monkeypatch.setattr(presence, "own", presence.OwnPresence())
 
 
 def touch(models: LoadedModels[Any], identifier: str, revision: str = "", **options: Any) -> Any:
