@@ -278,6 +278,12 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 # --- Chatting -----------------------------------------------------------------------------------------------
 MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000, validate=validate.Range(1_000, 10_000_000))
 
+# How much may be under way at once; admins can give groups other limits.
+RUNNING_PER_PERSON: int = env.int("RUNNING_PER_PERSON", 2, validate=at_least(1))
+WAITING_PER_PERSON: int = env.int("WAITING_PER_PERSON", 5, validate=at_least(0))
+WAITING_IN_ALL: int = env.int("WAITING_IN_ALL", 200, validate=at_least(1))
+LONGEST_WAIT_SECONDS: float = env.float("LONGEST_WAIT_SECONDS", 60.0, validate=at_least(1))
+
 # --- Providers: which private addresses an admin may enter (host:port, exact; * for any port) -------------------
 PROVIDER_PRIVATE_HOSTS: list[str] = env.list(
     "PROVIDER_PRIVATE_HOSTS", ["127.0.0.1:*", "localhost:*", "[::1]:*"] if DEBUG else [], subcast=str.strip

@@ -3,11 +3,17 @@
 The database row is the truth and the outbox. Publishing to a queue is only the fast path; `workers.reaper`
 publishes again what got lost and gives a new attempt to what died. A task carries the row's id and attempt, and
 whoever claims that attempt first owns it.
+
+People take turns: no more than a few jobs of one person are in a queue or running at a time (`Limits.running`). A job
+beyond that is held: its row is queued and not released. It is released when another one of that person ends, by
+whoever ends it, with the reaper as the safety net. So a queue that serves first what came first is fair.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from functools import partial
 from typing import Any, Self
 
 from celery import Task
@@ -18,6 +24,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from workers import broker
+from workers.limits import limits_of
+from workers.locks import lock_until_commit
 
 
 class Job(models.Model):
@@ -39,7 +47,18 @@ class Job(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
     deaths = models.PositiveSmallIntegerField(default=0, help_text="How many attempts ended with their process.")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,  # only the open ones are looked for by person, and they have an index of their own
+        help_text="Whose turn it is to have it done; nobody's jobs are never held.",
+    )
     queued_at = models.DateTimeField(default=timezone.now)
+    released_at = models.DateTimeField(
+        null=True, default=timezone.now, help_text="Handed to its queue; empty while it is held."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -59,12 +78,11 @@ class Job(models.Model):
                 condition=~Q(status="running") | ~Q(started_at=None),
             ),
         ]
-        # The reaper asks once a second for the few open rows among the many closed ones.
+        # The few open rows among the many closed ones: the reaper and the admission ask for all, and for a person's.
         indexes = [
+            models.Index(name="%(app_label)s_%(class)s_open", fields=["queued_at"], condition=Q(finished_at=None)),
             models.Index(
-                name="%(app_label)s_%(class)s_open",
-                fields=["status", "queued_at"],
-                condition=Q(status__in=["queued", "running"]),
+                name="%(app_label)s_%(class)s_theirs", fields=["person", "status"], condition=Q(finished_at=None)
             ),
             # The operations page: how long those waited that were started lately, and what ended lately, and how.
             models.Index(name="%(app_label)s_%(class)s_started", fields=["started_at"]),
@@ -76,9 +94,21 @@ class Job(models.Model):
         """Every kind of job that there is."""
         return [model for model in apps.get_models() if issubclass(model, Job)]
 
+    @classmethod
+    def all_open(cls) -> models.QuerySet[Self]:
+        """The open rows. Not by their status: SQLite finds a partial index only by conditions without parameters."""
+        return cls._default_manager.filter(finished_at=None)
+
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def run_seconds(self) -> float:
+        """How long it took from its start to its end; 0 without both."""
+        if not self.started_at or not self.finished_at:
+            return 0.0
+        return (self.finished_at - self.started_at).total_seconds()
 
     @property
     def queue(self) -> str:
@@ -100,8 +130,54 @@ class Job(models.Model):
         broker.publish(self.task, (str(self.pk), self.attempt), self.queue)
 
     def enqueue_on_commit(self) -> None:
-        """Publish when the surrounding transaction commits; a broker that is away is the reaper's business."""
-        transaction.on_commit(self.publish, robust=True)
+        """In the transaction that made this row: publish when it commits, or hold it until it is its person's turn.
+
+        A broker that is away is the reaper's business.
+        """
+        if self._has_to_wait():
+            self.released_at = None
+            self.save(update_fields=["released_at"])
+            # One that made it wait may have ended unseen in the meantime.
+            transaction.on_commit(partial(self.release_held, self.person_id), robust=True)
+        else:
+            transaction.on_commit(self.publish, robust=True)
+
+    def _has_to_wait(self) -> bool:
+        if self.person_id is None:
+            return False
+        lock_until_commit(f"person:{self.person_id}")
+        others = self.open_with_queues().filter(person=self.person_id).exclude(pk=self.pk).exclude(released_at=None)
+        ahead = sum(other.queue == self.queue for other in others)
+        return ahead > 0 and ahead >= limits_of(self.person_id).running
+
+    @classmethod
+    def release_held(cls, person_id: Any) -> None:
+        """Hand to their queues those held jobs of a person that have become their turn, the oldest first."""
+        if not cls._held(person_id).exists():
+            return
+        with transaction.atomic():
+            lock_until_commit(f"person:{person_id}")
+            most, released = limits_of(person_id).running, Counter[str]()
+            theirs = cls.open_with_queues().filter(person=person_id)
+            for job in theirs.order_by(F("released_at").asc(nulls_last=True), "queued_at"):
+                if job.released_at is None and released[job.queue] < most:
+                    job.released_at = timezone.now()
+                    job.save(update_fields=["released_at"])
+                    transaction.on_commit(job.publish, robust=True)
+                released[job.queue] += job.released_at is not None
+
+    @classmethod
+    def with_queues(cls, jobs: models.QuerySet[Self]) -> models.QuerySet[Self]:
+        """The jobs with what their `queue` needs, and without what is large."""
+        return jobs
+
+    @classmethod
+    def open_with_queues(cls) -> models.QuerySet[Self]:
+        return cls.with_queues(cls.all_open())
+
+    @classmethod
+    def _held(cls, person_id: Any) -> models.QuerySet[Self]:
+        return cls.all_open().filter(person=person_id, status=cls.Status.QUEUED, released_at=None)
 
     @classmethod
     def claim(cls, pk: Any, attempt: int) -> Self | None:
@@ -114,12 +190,22 @@ class Job(models.Model):
 
     def close(self, status: str, **fields: Any) -> bool:
         """Write the final state, if this attempt is still the running one. False means that it is not."""
+        return self._end(self._fenced(), status, **fields)
+
+    def cancel_waiting(self) -> bool:
+        """Close it, if nobody runs it yet. False means that somebody does, or did."""
+        waiting = type(self)._default_manager.filter(pk=self.pk, status=self.Status.QUEUED)
+        return self._end(waiting, self.Status.CANCELLED, cancel_requested_at=timezone.now())
+
+    def _end(self, still: models.QuerySet[Any], status: str, **fields: Any) -> bool:
         fields |= {"status": status, "finished_at": timezone.now()}
-        closed = self._fenced().update(**fields)
-        if closed:
+        ended = still.update(**fields)
+        if ended:
             for name, value in fields.items():
                 setattr(self, name, value)
-        return bool(closed)
+            if self.person_id:
+                transaction.on_commit(partial(self.release_held, self.person_id), robust=True)
+        return bool(ended)
 
     def retry(self, has_died: bool = False) -> bool:
         """Give up this attempt and queue the next one. False means that somebody else did already.

@@ -201,6 +201,10 @@ class Completion(Job):
     def __str__(self) -> str:
         return f"{self.role} {self.id} ({self.status})"
 
+    @classmethod
+    def with_queues(cls, jobs: models.QuerySet[Completion]) -> models.QuerySet[Completion]:
+        return jobs.select_related("model__provider").defer("prompt", "options", "text", "result")
+
     @property
     def queue(self) -> str:
         return self.model.queue if self.model else queue_names.REMOTE

@@ -3,8 +3,11 @@
 Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
 
 * queued, and in no queue for a while: published again (harmless if wrong: a claim happens once);
+* held, though it is its person's turn: released;
 * running, and without a lease on two scans in a row: a new attempt, which goes first;
 * out of attempts: quarantined, and whoever waits for the reply is told.
+
+It also keeps the line: what those who wait are told (`workers.line`).
 
 Only one reaper is on duty. What else has to be looked after by one process at a time, with nobody there to ask for it,
 listens to `on_duty`. After a restart of Redis, or a time without it, it waits until living workers have renewed
@@ -33,6 +36,7 @@ from workers import broker, isolation
 from workers.connections import client, looking_key, server_run
 from workers.jobs import Job
 from workers.leases import lease_key
+from workers.line import Line
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
@@ -42,6 +46,7 @@ SCANS_WITHOUT_LEASE = 2
 LOST_AFTER_SECONDS = 1.5
 LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
 DUTY_SECONDS = 3
+LINE_SECONDS = 1.0
 ROUND_SECONDS = 5
 # How often a job that runs alone may die together with the worker that watches it: then somebody kills workers, or it
 # takes whole machines along.
@@ -59,6 +64,7 @@ class _Sighting:
     pk: Any
     attempt: int
     status: str
+    held_for: Any = None  # the person whose turn it has to be first
 
 
 class Reaper:
@@ -72,6 +78,8 @@ class Reaper:
         self._patient_until = 0.0
         self._next_round = 0.0
         self._next_look = 0.0
+        self._next_line = 0.0
+        self._line = Line()
 
     def run(self, stop: threading.Event) -> None:
         """Scan until `stop` is set. A database or Redis that is away is waited for."""
@@ -80,6 +88,7 @@ class Reaper:
                 close_old_connections()
                 if self._is_on_duty():
                     self.scan()
+                    self._update_line()
                     self._make_round()
                 client().set(looking_key(socket.gethostname()), 1, ex=DUTY_SECONDS)
             except (redis.RedisError, DatabaseError, OperationalError) as error:
@@ -93,13 +102,19 @@ class Reaper:
         self._notice_restart()
         seen = {sighting: self._first_seen.get(sighting, now) for sighting in _open_jobs()}
         self._first_seen = seen
+        waiting = [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
-            self._publish_lost(
-                [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
-            )
+            self._publish_lost([s for s in waiting if not s.held_for])
+        for kind, person_id in {(s.kind, s.held_for) for s in waiting if s.held_for}:
+            kind.release_held(person_id)
         if now >= self._patient_until:
             self._recover_dead([s for s in seen if s.status == "running"])
+
+    def _update_line(self) -> None:
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_SECONDS
+            self._line.update()
 
     def _make_round(self) -> None:
         if time.monotonic() >= self._next_round:
@@ -158,9 +173,10 @@ def recover(job: Job) -> None:
 
 def _open_jobs() -> Iterable[_Sighting]:
     for kind in Job.kinds():
-        rows = kind._default_manager.filter(status__in=Job.OPEN).values_list("pk", "attempt", "status")
-        for pk, attempt, status in rows:
-            yield _Sighting(kind, pk, attempt, status)
+        rows = kind.all_open().values_list("pk", "attempt", "status", "person", "released_at")
+        for pk, attempt, status, person_id, released_at in rows:
+            is_held = status == Job.Status.QUEUED and released_at is None
+            yield _Sighting(kind, pk, attempt, status, person_id if is_held else None)
 
 
 def _load(sightings: list[_Sighting]) -> Iterable[Job]:

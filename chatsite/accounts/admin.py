@@ -14,12 +14,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from router.models import Route
+from workers.limits import GroupLimits, limits_of_the_site
 from workers.models import Model
 
 admin.site.unregister([User, Group])
@@ -67,10 +68,35 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
         return request.user.is_superuser or obj is None or not (obj.is_staff or obj.is_superuser)
 
 
+class LimitsInline(StackedInline):
+    """Whoever may change a group may say how much its people may ask for at once."""
+
+    model = GroupLimits
+    verbose_name_plural = "How much its people may ask for at once"
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """What is left empty says nothing: then another group of the person counts, or the setting."""
+        formset = super().get_formset(request, obj, **kwargs)
+        limits = limits_of_the_site()
+        for name, field in formset.form.base_fields.items():
+            if hasattr(limits, name):
+                field.help_text = f"{field.help_text} Empty: as set for the site, {getattr(limits, name):g}."
+        return formset
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("auth.view_group") or request.user.has_perm("auth.change_group")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("auth.change_group" if obj else "auth.add_group")
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
 @admin.register(Group)
 class GroupAdmin(PlainGroupAdmin, ModelAdmin):
     """Rights are given by superusers only: a group that one belongs to could otherwise be given any."""
 
+    inlines = (LimitsInline,)
     filter_horizontal = ()
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:

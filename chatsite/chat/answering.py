@@ -184,6 +184,7 @@ def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history:
     )
     completion = Completion.objects.create(
         reply_id=turn.pk,
+        person_id=turn.conversation.user_id,
         role=decision.role,
         model=first,
         fallbacks=[model.pk for model in others],

@@ -19,8 +19,8 @@ from django.http import Http404, HttpRequest
 from chatsite.chat import access, corrections, feed, notices, presenting, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
+from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.threads import in_thread
-from chatsite.chat.turns import RefusedError
 from workers import tracing
 from workers.events import Offset
 from workers.logs import about
@@ -107,7 +107,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             with about(**_subject(frame)), traced:
                 await self._dispatch(frame)
         except RefusedError as error:
-            self._refuse(error.code, error.text, frame)
+            self._refuse(error.code, error.text, frame, **_when(error))
         except Http404:
             self._refuse("not_found", notices.text("not_found"), frame)
         except Exception:  # the database is away, its disk is full: the person must hear of it where they are
@@ -183,9 +183,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
         for one in news:
             self.deliver(one)
 
-    def _refuse(self, code: str, text: str, frame: dict[str, Any]) -> None:
-        answer = {"type": "error", "code": code, "text": text}
+    def _refuse(self, code: str, text: str, frame: dict[str, Any], **facts: Any) -> None:
+        answer = {"type": "error", "code": code, "text": text, **facts}
         self.deliver(answer | {key: frame[key] for key in ("client_id", "reply") if isinstance(frame.get(key), str)})
+
+
+def _when(error: RefusedError) -> dict[str, int]:
+    return {"retry_after": error.retry_after} if isinstance(error, BusyError) else {}
 
 
 @in_thread

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chatsite.chat import access, notices, turns
 from chatsite.chat.models import Message, Turn
-from chatsite.chat.turns import RefusedError
+from chatsite.chat.refusals import RefusedError
 from router.models import Correction, Decision, Safeguards
 
 DAY = timedelta(hours=24)

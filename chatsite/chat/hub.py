@@ -6,7 +6,7 @@ process into frames (`chatsite.chat.live`), however many tabs watch.
 
 A reply that has been silent for a while is looked up in the database, which has the last word: that ends the wait
 of a reader whose worker died between storing an answer and saying so, or whose stream is gone. Whoever still waits for
-a worker is told whether there is one.
+a worker is told whether there is one, and where they stand.
 """
 
 from __future__ import annotations
@@ -263,8 +263,20 @@ class Hub:
                             await self._finish(source, live)
                         case "waiting" | "unserved" | "unrouted" as state:
                             source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
+                await self._tell_places([live.reply_id for _, live in silent if states.get(live.reply_id) == "waiting"])
             except Exception:
                 logger.exception("Silent replies could not be looked up; trying again")
+
+    async def _tell_places(self, reply_ids: list[UUID]) -> None:
+        """What was told once is never made worse (`workers.line`)."""
+        places = await _places_of(reply_ids) if reply_ids else {}
+        for reply_id, text in places.items():
+            source = self._sources.get(stream_key(reply_id))
+            if source and text:
+                source.tell([{"type": "position", "reply": str(reply_id), "text": text}])
+
+
+_places_of = in_thread(presenting.places)
 
 
 @in_thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from workers.line import Place
 from workers.models import Role
 
 
@@ -131,6 +132,11 @@ _NOTICES = {
         "The answer is still being written", "Stop it first, or wait until it is finished, to get another one."
     ),
     "same_route": Notice("That route has answered already", "This answer came by that route. Choose another one."),
+    "too_many_answers": Notice(
+        "You have enough under way",
+        "{count} of your answers are still on their way. Try again in {when}, or stop one of them.",
+    ),
+    "busy": Notice("Too much is going on right now", "There are too many messages at the moment. Try again in {when}."),
     "not_now": Notice(
         "That did not work", "Something went wrong on our side. What you have typed is kept; try again in a moment."
     ),
@@ -168,6 +174,26 @@ def text(code: str, **facts: Any) -> str:
 class _Facts(dict[str, Any]):
     def __missing__(self, name: str) -> str:
         return "…"
+
+
+def duration(seconds: float) -> str:
+    """A time in the future as people say it: to five seconds from ten on, to the minute from one on."""
+    if seconds >= 60:
+        count, unit = round(seconds / 60), "minute"
+    else:
+        count, unit = max(1, round(seconds) if seconds < 10 else 5 * round(seconds / 5)), "second"
+    return f"about {count} {unit}{'s' if count > 1 else ''}"
+
+
+def in_line(place: Place) -> str:
+    """Where somebody stands who waits."""
+    position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"
+    return position if place.seconds is None else f"{position} · {duration(place.seconds)}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def size(count: int) -> str:

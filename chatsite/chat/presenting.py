@@ -19,11 +19,12 @@ from django.utils.safestring import SafeString
 from chatsite.chat import access
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Turn
-from chatsite.chat.notices import notice
+from chatsite.chat.notices import in_line, notice
 from chatsite.chat.rendering import render
 from router.models import Decision, Revision
 from router.policy import routes_of
 from router.revisions import content
+from workers import line
 from workers.jobs import Job
 from workers.models import Completion
 from workers.presence import Process, processes
@@ -78,6 +79,7 @@ class Entry:
     client_id: UUID | None = None
     html: SafeString = field(default_factory=SafeString)
     status: str = Job.Status.DONE
+    place: str = ""  # in the line, of one that waits
     state: str = ""  # of an answer that is not there yet, see `states`
     route: str = ""
     route_role: str = ""
@@ -173,13 +175,15 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> En
     text = completion.text if completion and not answer.is_open else ""
     route_titles = titles.get(decision.revision_id, {}) if decision else {}
     trouble = _trouble(turn, reader)
+    state = states([turn])[turn.pk]
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
         text=text,
         html=render(text),
         status=answer.status,
-        state=states([turn])[turn.pk],
+        state=state,
+        place=places([turn.pk])[turn.pk] if state == "waiting" else "",
         route=route_titles.get(decision.route, decision.route) if decision else "",
         route_role=decision.role if decision else "",
         model=_model_name(completion),
@@ -198,6 +202,16 @@ def states(turns: Iterable[Turn]) -> dict[UUID, str]:
     """
     workers = cache(_workers)
     return {turn.pk: _state(turn, workers) for turn in turns}
+
+
+def places(reply_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Where those stand that wait, and how long it may take, in words; empty where nobody knows."""
+    asked = list(reply_ids)
+    try:
+        found = line.places(asked)
+    except redis.RedisError:
+        found = {}
+    return {reply_id: in_line(found[reply_id]) if reply_id in found else "" for reply_id in asked}
 
 
 def _state(turn: Turn, workers: Callable[[], list[Process] | None]) -> str:

@@ -16,8 +16,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chatsite.chat import access, notices
+from chatsite.chat import access
+from chatsite.chat.admission import admit, expected
 from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.chat.refusals import RefusedError
 from workers import stream, tracing
 from workers.connections import cancel_key, client
 from workers.events import Kind
@@ -29,30 +31,24 @@ logger = logging.getLogger(__name__)
 TITLE_LENGTH = 60
 
 
-class RefusedError(Exception):
-    """Something a person wanted and cannot have. `code` names the notice, `text` says what to do instead."""
-
-    def __init__(self, code: str, **facts: Any) -> None:
-        self.code = code
-        self.text = notices.text(code, **facts)
-        super().__init__(self.text)
-
-
 def submit(
     user: Any, *, text: str, conversation_id: Any = None, client_id: UUID | None = None, wanted_route: str = ""
 ) -> Turn:
     """Save a message at the end of a conversation (a new one without an id) and queue the turn that answers it.
 
     A `client_id` that the person has used before gives the turn that exists. Raises `RefusedError` if the text or
-    the route will not do, `Http404` for a conversation that is not the person's.
+    the route will not do, `BusyError` if too much is open already, `Http404` for a conversation that is not the
+    person's.
     """
     text = _clean(text)
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     _check_route(user, wanted_route, text, conversation and conversation.pk)
+    to_meet = expected()
     try:
         with transaction.atomic():
             if earlier := _sent_before(user, client_id):
                 return earlier
+            admit(user, to_meet)
             conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
             message = Message.objects.create(
                 conversation=conversation,
@@ -70,27 +66,27 @@ def submit(
 
 
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
-    """Queue another answer beside an existing one. Raises `RefusedError` or `Http404`."""
+    """Queue another answer beside an existing one. Raises `RefusedError`, `BusyError` or `Http404`."""
     turn = access.reply_or_404(user, reply_id)
     _check_route(user, wanted_route, "", turn.conversation_id)
+    to_meet = expected()
     with transaction.atomic():
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
             raise RefusedError("still_answering")
+        admit(user, to_meet)
         return _queue_turn(message, wanted_route)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
     """Stop an answer: what waits is closed here, what runs is told to stop. Stopping twice does nothing."""
     turn = access.reply_or_404(user, reply_id)
-    now = timezone.now()
     for job in filter(None, (turn, turn.completion)):
-        waiting = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.QUEUED)
-        if waiting.update(status=Job.Status.CANCELLED, finished_at=now, cancel_requested_at=now):
+        if job.cancel_waiting():
             _tell_cancelled(turn, job.attempt if job is turn.completion else 0)
         else:
             running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
-            running.update(cancel_requested_at=now)
+            running.update(cancel_requested_at=timezone.now())
     try:
         client().set(cancel_key(turn.pk), 1, ex=3600)
     except redis.RedisError as error:
@@ -108,7 +104,13 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
 def _queue_turn(message: Message, wanted_route: str) -> Turn:
     conversation = message.conversation
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
-    turn = Turn.objects.create(reply=reply, message=message, conversation=conversation, wanted_route=wanted_route)
+    turn = Turn.objects.create(
+        reply=reply,
+        message=message,
+        conversation=conversation,
+        wanted_route=wanted_route,
+        person_id=conversation.user_id,
+    )
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
     turn.enqueue_on_commit()
     tracing.makes(turn.pk)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chatsite.chat import access, conversations, corrections, notices, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.presenting import entries
+from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.operations.requests import HEADER
 from workers.models import Model, Provider
@@ -68,8 +69,8 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     turn = access.reply_or_404(request.user, reply_id)
     try:
         return _back_to(turns.again(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", "")))
-    except turns.RefusedError as error:
-        return _page(request, turn.conversation, error=error.text)
+    except RefusedError as error:
+        return _page(request, turn.conversation, error)
 
 
 @login_required
@@ -79,8 +80,8 @@ def correct(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     turn = access.reply_or_404(request.user, reply_id)
     try:
         corrected = corrections.correct(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
-    except turns.RefusedError as error:
-        return _page(request, turn.conversation, error=error.text)
+    except RefusedError as error:
+        return _page(request, turn.conversation, error)
     if corrected.text:
         messages.info(request, corrected.text)
     return _back_to(turn)
@@ -119,8 +120,8 @@ def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpRespon
             client_id=_uuid(client_id),
             wanted_route=route,
         )
-    except turns.RefusedError as error:
-        return _page(request, conversation, error=error.text, draft=text, route=route, client_id=client_id)
+    except RefusedError as error:
+        return _page(request, conversation, error, draft=text, route=route, client_id=client_id)
     return _back_to(turn)
 
 
@@ -137,7 +138,9 @@ def _back_to(turn: Turn) -> HttpResponse:
     return response
 
 
-def _page(request: HttpRequest, conversation: Conversation | None, error: str = "", **composer: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, conversation: Conversation | None, error: RefusedError | None = None, **composer: Any
+) -> HttpResponse:
     shown = entries(conversation) if conversation else []
     is_open = any(entry.is_open for entry in shown)
     context = {
@@ -150,12 +153,15 @@ def _page(request: HttpRequest, conversation: Conversation | None, error: str = 
         "routes": access.route_titles(request.user, conversation and conversation.pk),
         "limit": settings.MESSAGE_MAX_BYTES,
         "limit_in_words": notices.size(settings.MESSAGE_MAX_BYTES),
-        "error": error,
+        "error": error.text if error else "",
         "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
         "has_generative_model": _has_generative_model(),
         **composer,
     }
-    return render(request, "chat/page.html", context, status=400 if error else 200)
+    response = render(request, "chat/page.html", context, status=error.status if error else 200)
+    if isinstance(error, BusyError):
+        response["Retry-After"] = error.retry_after
+    return response
 
 
 def _notes(request: HttpRequest, keep: bool) -> list[str]:

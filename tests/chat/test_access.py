@@ -11,6 +11,7 @@ from django.test import Client
 
 from chatsite.chat import turns
 from chatsite.chat.models import Turn
+from chatsite.chat.refusals import RefusedError
 from router.models import Route
 from router.revisions import publish
 from tests.chat.deciding import decided
@@ -39,7 +40,7 @@ def test_the_menu_offers_what_the_person_may_use(client: Client, alice: Any, law
 
 @pytest.mark.parametrize("text", ["/legal may I?", "May I?"])
 def test_a_route_of_others_does_not_exist(alice: Any, lawyers: Group, text: str) -> None:
-    with pytest.raises(turns.RefusedError) as refused:
+    with pytest.raises(RefusedError) as refused:
         turns.submit(alice, text=text, wanted_route="" if text.startswith("/") else "legal")
     assert refused.value.code == "unknown_route"
     assert "/legal" not in refused.value.text.partition("There are")[2]

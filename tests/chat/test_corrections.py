@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chatsite.chat.corrections import correct
 from chatsite.chat.models import Turn
-from chatsite.chat.turns import RefusedError
+from chatsite.chat.refusals import RefusedError
 from router.models import Correction, Route, Safeguards
 from router.revisions import publish
 from tests.chat.sockets import make_async, tab

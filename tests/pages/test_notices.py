@@ -22,11 +22,11 @@ def test_every_error_of_a_worker_has_words_of_its_own(code: str) -> None:
 
 
 def test_every_refusal_in_the_site_has_words_of_its_own() -> None:
-    from chatsite.chat import consumers, turns
+    from chatsite.chat import admission, consumers, turns
 
-    for module in (consumers, turns):
+    for module in (admission, consumers, turns):
         for call in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "RefusedError":
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("RefusedError", "BusyError"):
                 assert isinstance(call.args[0], ast.Constant)
                 assert call.args[0].value in notices._NOTICES
 

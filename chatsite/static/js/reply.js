@@ -91,6 +91,12 @@ export class Reply {
     if (this.#offset === null) this.setState(state);
   }
 
+  // Where it stands in the line, in words.
+  stands(text) {
+    const place = this.#article.querySelector(".place");
+    if (place.textContent !== text) place.textContent = text;
+  }
+
   setState(state) {
     if (this.#article.dataset.state !== state) this.#article.dataset.state = state;
   }

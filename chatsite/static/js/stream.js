@@ -39,6 +39,9 @@ export class Stream {
       case "state":
         reply?.waits(frame.state);
         break;
+      case "position":
+        reply?.stands(frame.text);
+        break;
       case "started":
       case "reset":
         reply?.started(frame);

@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatsite.chat import notices, turns
 from chatsite.chat.models import Turn
-from chatsite.chat.turns import RefusedError
+from chatsite.chat.refusals import RefusedError
 from workers import presence, tasks
 from workers.connections import client, stream_key
 from workers.events import Event, Kind

@@ -1,0 +1,208 @@
+"""How much one person and all together may ask for at once, and what they are told beyond that."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import orjson
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from chatsite.chat.models import Conversation, Message, Turn
+from tests.chat.sockets import Tab, make_async, tab
+from tests.pages import rows
+from tests.sessions import session_of
+from workers import line
+from workers.connections import client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OPEN_PER_PERSON = 2 + 5
+
+
+@pytest.fixture(autouse=True)
+def _published(transactional_db: None) -> None:
+    rows.revision()
+
+
+@pytest.fixture
+def alice_session(alice: Any) -> str:
+    return session_of(alice)
+
+
+def browser_of(user: Any) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def ask(browser: Client, **fields: str) -> Any:
+    return browser.post("/", {"text": "Hello", "client_id": str(uuid.uuid4()), **fields})
+
+
+async def send(alice_tab: Tab, **fields: Any) -> dict[str, Any]:
+    """Send a message; the frame that says what became of it."""
+    await alice_tab.send(**{"type": "send", "client_id": str(uuid.uuid4()), "text": "Hello", **fields})
+    return await alice_tab.until("accepted", "error")
+
+
+async def test_one_message_too_many_is_refused_with_a_time(alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        for _ in range(OPEN_PER_PERSON):
+            assert (await send(alice_tab))["type"] == "accepted"
+        client_id = str(uuid.uuid4())
+        refused = await send(alice_tab, client_id=client_id)
+    assert (refused["code"], refused["client_id"]) == ("too_many_answers", client_id)
+    assert refused["retry_after"] >= 1
+    assert "7 of your answers" in refused["text"]
+    assert "Try again in about" in refused["text"]
+    assert await Message.objects.filter(role="user").acount() == OPEN_PER_PERSON
+    assert await Conversation.objects.acount() == OPEN_PER_PERSON
+
+
+async def test_a_message_that_is_sent_twice_counts_once(alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        sent = [str(uuid.uuid4()) for _ in range(OPEN_PER_PERSON)]
+        first = [await send(alice_tab, client_id=client_id) for client_id in sent]
+        again = [await send(alice_tab, client_id=client_id) for client_id in sent]
+    assert [frame["reply"] for frame in again] == [frame["reply"] for frame in first]
+
+
+async def test_stopping_an_answer_makes_room(alice_session: str) -> None:
+    async with tab(alice_session) as alice_tab:
+        replies = [(await send(alice_tab))["reply"] for _ in range(OPEN_PER_PERSON)]
+        assert (await send(alice_tab))["type"] == "error"
+        await alice_tab.send(type="stop", reply=replies[-1])
+        await alice_tab.send(type="ping")
+        await alice_tab.until("pong")
+        assert (await send(alice_tab))["type"] == "accepted"
+
+
+async def test_answers_that_are_there_do_not_count(alice: Any, alice_session: str) -> None:
+    for _ in range(OPEN_PER_PERSON):
+        await make_async(rows.turn)(alice)
+    async with tab(alice_session) as alice_tab:
+        assert (await send(alice_tab))["type"] == "accepted"
+
+
+async def test_one_persons_limit_is_not_anothers(alice: Any, bob: Any, alice_session: str) -> None:
+    for _ in range(OPEN_PER_PERSON):
+        await make_async(rows.undecided)(bob, person=bob)
+    async with tab(alice_session) as alice_tab:
+        assert (await send(alice_tab))["type"] == "accepted"
+
+
+async def test_having_it_answered_again_is_subject_to_the_limits(alice: Any, alice_session: str) -> None:
+    answered = await make_async(rows.turn)(alice)
+    async with tab(alice_session) as alice_tab:
+        for _ in range(OPEN_PER_PERSON):
+            await send(alice_tab)
+        await alice_tab.send(type="again", reply=str(answered.pk))
+        refused = await alice_tab.until("error", "accepted")
+    assert (refused["code"], refused["reply"]) == ("too_many_answers", str(answered.pk))
+    assert refused["retry_after"] >= 1
+
+
+async def test_when_enough_wait_in_all_everybody_is_asked_to_wait(bob: Any, alice_session: str, settings: Any) -> None:
+    settings.WAITING_IN_ALL = 3
+    for _ in range(2):
+        await make_async(rows.undecided)(bob)
+    await make_async(rows.turn)(bob, status="queued", finished_at=None)
+    await make_async(rows.turn)(bob, status="running", finished_at=None)
+    async with tab(alice_session) as alice_tab:
+        refused = await send(alice_tab)
+        assert (refused["code"], refused["retry_after"] >= 1) == ("busy", True)
+        settings.WAITING_IN_ALL = 4
+        assert (await send(alice_tab))["type"] == "accepted"
+
+
+async def test_when_a_new_message_would_wait_for_too_long_everybody_is_asked_to_wait(
+    alice_session: str, settings: Any
+) -> None:
+    foreseen = {"wait_seconds": 90.0, "service_seconds": 9.0}
+    await make_async(client().set)(line.EXPECTED, orjson.dumps(foreseen))
+    async with tab(alice_session) as alice_tab:
+        refused = await send(alice_tab)
+        assert (refused["code"], refused["retry_after"]) == ("busy", 30)
+        assert "Try again in about 30 seconds." in refused["text"]
+        settings.LONGEST_WAIT_SECONDS = 90
+        assert (await send(alice_tab))["type"] == "accepted"
+
+
+async def test_ones_own_limit_comes_with_the_time_that_an_answer_takes(alice_session: str) -> None:
+    foreseen = {"wait_seconds": 0.0, "service_seconds": 80.0}
+    await make_async(client().set)(line.EXPECTED, orjson.dumps(foreseen))
+    async with tab(alice_session) as alice_tab:
+        for _ in range(OPEN_PER_PERSON):
+            await send(alice_tab)
+        assert (await send(alice_tab))["retry_after"] == 40
+
+
+def test_a_form_beyond_ones_own_limit_gets_429_and_keeps_the_draft(alice: Any) -> None:
+    browser = browser_of(alice)
+    for _ in range(OPEN_PER_PERSON):
+        assert ask(browser).status_code == 302
+    refused = ask(browser, text="My precious draft")
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) >= 1
+    content = refused.content.decode()
+    assert "\nMy precious draft</textarea>" in content
+    assert "of your answers are still on their way" in content
+
+
+def test_a_form_gets_503_when_the_site_is_full(alice: Any, bob: Any, settings: Any) -> None:
+    settings.WAITING_IN_ALL = 1
+    assert ask(browser_of(bob)).status_code == 302
+    refused = ask(browser_of(alice), text="My precious draft")
+    assert refused.status_code == 503
+    assert int(refused["Retry-After"]) >= 1
+    assert "\nMy precious draft</textarea>" in refused.content.decode()
+
+
+@pytest.mark.parametrize("view", ["reply-again", "reply-correct"])
+def test_forms_for_another_answer_are_subject_to_the_limits(alice: Any, view: str) -> None:
+    browser, answered = browser_of(alice), rows.turn(alice)
+    for _ in range(OPEN_PER_PERSON):
+        ask(browser)
+    refused = browser.post(reverse(view, args=[answered.pk]), {"route": "summarise"})
+    assert (refused.status_code, int(refused["Retry-After"]) >= 1) == (429, True)
+
+
+def in_parallel(post: Callable[[Client], Any], browsers: list[Client]) -> list[int]:
+    """The statuses of what is posted at the same moment."""
+
+    def posted(browser: Client) -> int:
+        try:
+            return int(post(browser).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        return sorted(pool.map(posted, browsers))
+
+
+def test_parallel_messages_of_one_person_are_accepted_up_to_the_limit(alice: Any) -> None:
+    statuses = in_parallel(ask, [browser_of(alice) for _ in range(20)])
+    assert statuses == [302] * OPEN_PER_PERSON + [429] * (20 - OPEN_PER_PERSON)
+    assert Turn.objects.count() == OPEN_PER_PERSON
+
+
+def test_parallel_messages_of_many_are_accepted_up_to_the_limit_in_all(settings: Any) -> None:
+    settings.WAITING_IN_ALL = 12
+    people = [get_user_model().objects.create_user(f"person{number}") for number in range(20)]
+    statuses = in_parallel(ask, [browser_of(person) for person in people])
+    assert statuses == [302] * 12 + [503] * 8
+    assert Turn.objects.count() == 12
+
+
+def test_parallel_doubles_of_one_message_take_one_place(alice: Any) -> None:
+    client_id = str(uuid.uuid4())
+    statuses = in_parallel(lambda browser: ask(browser, client_id=client_id), [browser_of(alice) for _ in range(10)])
+    assert statuses == [302] * 10
+    assert Turn.objects.count() == 1
