@@ -14,10 +14,7 @@ from django.urls import reverse
 from chatsite.chat.models import Turn
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
-from tests.chat.sockets import ask as watch
-from tests.chat.sockets import make_async, tab
 from tests.processes import wait_until
-from tests.sessions import session_of
 from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -90,23 +87,6 @@ def test_cheap_work_is_not_behind_expensive_work(alice: Any, provider: FakeProvi
     assert started(role="generate") == 2
     provider.release()
     wait_until(all_done, 60, "all answers")
-
-
-async def test_whoever_waits_is_told_where_they_stand(alice: Any, provider: FakeProvider) -> None:
-    session = await make_async(session_of)(alice)
-    async with tab(session) as alice_tab:
-        turns = [await watch(alice_tab, "Tell me a story", route="generate") for _ in range(6)]
-        last = turns[-1]["reply"]
-        first_told = await alice_tab.until("position", reply=last, seconds=60)
-        assert first_told["text"].startswith("4th in line")
-        page = await make_async(lambda: browser_of(alice).get(turns[-1]["url"]))()
-        assert "4th in line" in page.content.decode()
-        await alice_tab.send(type="stop", reply=turns[3]["reply"])
-        told = first_told
-        while not told["text"].startswith("3rd in line"):
-            told = await alice_tab.until("position", reply=last, seconds=60)
-        provider.release()
-        await alice_tab.until("finished", reply=last, seconds=60)
 
 
 def test_what_is_stopped_while_it_waits_is_never_run(alice: Any, provider: FakeProvider) -> None:
