@@ -29,7 +29,7 @@ def test_row_28_ten_times_too_many_ask(seed: int, upstream: str, record: Record,
 
     usual = Load(tabs=SLOTS, each=3, tokens=20, gap_ms=50)
     load = Load(tabs=10 * SLOTS, each=scaled(6, 2), tokens=20, gap_ms=50)
-    with installation(remotes=1, concurrency=SLOTS) as made:
+    with installation(remotes=1, concurrency=SLOTS, WAITING_IN_ALL=str(4 * SLOTS), LONGEST_WAIT_SECONDS="60") as made:
         alone = perform(made, upstream, usual, no_fault, seed)
         run = perform(made, upstream, load, look, seed)
     times = {"p95 s": round(p95(run.answer_seconds), 1), "p95 without load s": round(p95(alone.answer_seconds), 1)}

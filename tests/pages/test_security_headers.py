@@ -50,7 +50,9 @@ def test_no_page_has_inline_scripts_or_styles(pages: dict[str, Any]) -> None:
         assert not FOREIGN.search(content), name
 
 
-@pytest.mark.parametrize("template", ["400.html", "403.html", "403_csrf.html", "404.html", "413.html", "500.html"])
+@pytest.mark.parametrize(
+    "template", ["400.html", "403.html", "403_csrf.html", "404.html", "413.html", "500.html", "503.html"]
+)
 def test_error_pages_need_nothing_to_be_shown(template: str) -> None:
     html = render_to_string(template)
     assert "Switchyard" in html
