@@ -23,7 +23,8 @@ test:
 
 test-rabbitmq:
 	@scripts/install.sh dev
-	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_answers.py tests/faults
+	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_answers.py tests/chat/test_draining.py \
+	    tests/faults
 
 check:
 	@scripts/install.sh dev

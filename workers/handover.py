@@ -25,7 +25,8 @@ from workers.logs import about
 
 logger = logging.getLogger(__name__)
 
-WIND_UP_SECONDS = 2.0  # for those who have been told to stop
+HANDOVER_SECONDS = 2.5  # for all jobs together; what is not handed over by then is left to the reaper
+WIND_UP_SECONDS = 1.5  # for those who have been told to stop
 
 
 @worker_shutting_down.connect
@@ -38,12 +39,18 @@ def _end_in_time() -> None:
     """Ends the process after the grace time, if it has not ended by itself before."""
     presence.own.drain(True)
     time.sleep(settings.SHUTDOWN_GRACE_SECONDS)
-    for lease in leases.claimed():
-        with about(reply_id=lease.reply_id):
-            hand_over(lease)
+    handover = threading.Thread(target=_hand_over_all, daemon=True)
+    handover.start()
+    handover.join(HANDOVER_SECONDS)
     time.sleep(WIND_UP_SECONDS)
     logger.warning("What was left did not stop in time: the process ends with it")
     os._exit(0)  # a thread that computes cannot be ended in any other way
+
+
+def _hand_over_all() -> None:
+    for lease in leases.claimed():
+        with about(reply_id=lease.reply_id):
+            hand_over(lease)
 
 
 def hand_over(lease: Lease) -> None:

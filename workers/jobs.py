@@ -220,7 +220,7 @@ class Job(models.Model):
             queued_at=timezone.now(),
         )
         if retried:
-            self.refresh_from_db()
+            self.refresh_from_db(fields=["status", "attempt", "deaths", "started_at", "queued_at"])
         return bool(retried)
 
     def try_again(self) -> bool:
