@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
-from workers import leases, presence
+from workers import leases, presence, tracing
 from workers.leases import Lease
 from workers.logs import about
 
@@ -42,6 +42,7 @@ def _end_in_time() -> None:
     handover = threading.Thread(target=_hand_over_all, daemon=True)
     handover.start()
     handover.join(HANDOVER_SECONDS)
+    threading.Thread(target=tracing.flush, daemon=True).start()
     time.sleep(WIND_UP_SECONDS)
     logger.warning("What was left did not stop in time: the process ends with it")
     os._exit(0)  # a thread that computes cannot be ended in any other way
