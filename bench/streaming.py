@@ -15,6 +15,8 @@ import asyncio
 import json
 import os
 import re
+import signal
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -219,6 +221,7 @@ def main() -> None:
     parser.add_argument("--model", default="ttft50-itl10-n200")
     parser.add_argument("--idle", type=int, default=0)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the processes would outlive the bench
     port = free_port()
     sessions = prepare(port, options.model, options.idle or options.streams)
     with installation(port) as pids:
