@@ -6,7 +6,8 @@ child process of the worker. If the child dies and the worker lives to see it, t
 the worker dies too, somebody killed both, and the job is tried again, alone.
 
 Children are forked by a server process without threads that has loaded everything (Python's `forkserver`): it takes
-milliseconds. The first second attempt in a worker starts that server, so that it is ready for a third.
+milliseconds, but for the first one in a worker, which waits a second or two for the server. To start it earlier would
+cost every takeover the processor that it needs itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from typing import Any
 
 import redis
@@ -38,7 +39,6 @@ def suspect(kind: type[Job], pk: Any, attempt: int) -> Job | None:
     """The row of this attempt if it waits and is to run alone, but not here."""
     if attempt == 1 or is_here:
         return None
-    forkserver.ensure_running()
     job = kind._default_manager.filter(pk=pk, attempt=attempt, status=Job.Status.QUEUED).first()
     return job if job and job.runs_alone else None
 
