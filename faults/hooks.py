@@ -87,17 +87,23 @@ def _load_no_encoder() -> None:
 
 # What somebody without the fence would write: whatever comes is added at the end.
 _UNFENCED = """
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-local attempt, have = tonumber(ARGV[1]), 0
-if last[1] then
-  local dash = string.find(last[1][1], '-', 1, true)
-  attempt = tonumber(string.sub(last[1][1], 1, dash - 1))
-  have = tonumber(string.sub(last[1][1], dash + 1))
-  if tonumber(ARGV[1]) > attempt then attempt, have = tonumber(ARGV[1]), 0 end
+local have = {}
+for event = 1, #KEYS / 2 do
+  local stream, first = KEYS[2 * event - 1], 6 * event - 3
+  local attempt, sequence = tonumber(ARGV[first]), 0
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  if last[1] then
+    local dash = string.find(last[1][1], '-', 1, true)
+    local last_attempt = tonumber(string.sub(last[1][1], 1, dash - 1))
+    if last_attempt >= attempt then
+      attempt, sequence = last_attempt, tonumber(string.sub(last[1][1], dash + 1))
+    end
+  end
+  redis.call('XADD', stream, attempt .. '-' .. (sequence + 1), 'kind', ARGV[first + 2], 'at', ARGV[first + 3],
+             'text', ARGV[first + 4], 'data', ARGV[first + 5])
+  have[event] = tonumber(ARGV[first + 1])
 end
-redis.call('XADD', KEYS[1], attempt .. '-' .. (have + 1),
-           'kind', ARGV[3], 'at', ARGV[4], 'text', ARGV[5], 'data', ARGV[6])
-return tonumber(ARGV[2])
+return have
 """
 
 
