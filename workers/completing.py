@@ -18,6 +18,7 @@ from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import Lease
 from workers.models import Completion, Model
+from workers.retrying import budget_of
 from workers.running import close_persistently
 from workers.stream import StreamWriter
 
@@ -117,6 +118,8 @@ def _models(completion: Completion) -> list[Model]:
 
 def _try_model(model: Model, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:
     """Run one model; errors that may pass are tried again from the beginning."""
+    budget = budget_of(model.provider_id)
+    budget.note_request()
     for tried in range(1, TRIES_PER_MODEL + 1):
         answer = _Answer(model)
         try:
@@ -130,7 +133,7 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
                 return answer
             if not isinstance(error, InputError):
                 failures.note(model.provider.name, error.code)
-            if pause is None:
+            if pause is None or not budget.take():
                 error.text_so_far = answer.text
                 raise
             logger.info("model %s: %s; trying again in %.1f s", model, error, pause)
