@@ -30,7 +30,9 @@ def test_row_19_a_clock_jumps(
     async def jump(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
         await until_busy(made)
         await asyncio.sleep(2)
-        clock.write_text(f"{hours:+d}h")
+        new = clock.with_suffix(".new")
+        new.write_text(f"{hours:+d}h")
+        new.replace(clock)  # never half written: every look at the time reads it
         hit = Hit(time.monotonic(), set().union(*(part.running() for part in made.remotes)))
         await asyncio.sleep(5)
         return [hit]
