@@ -25,7 +25,7 @@ def test_row_19_a_clock_jumps(
     assert LIBRARY, "row 19 needs libfaketime; on Debian: apt install libfaketime"
     clock = tmp_path / "clock"
     clock.write_text("+0")
-    faked = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1"}
+    faked = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
 
     async def jump(made: Installation, chance: random.Random, opened: list[Tab]) -> list[Hit]:
         await until_busy(made)
