@@ -18,7 +18,7 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 @pytest.mark.parametrize("hours", [1, -1])
-@pytest.mark.parametrize("tier", ["remote", "reaper"])
+@pytest.mark.parametrize("tier", ["reaper"])  # in a worker libfaketime makes time.sleep fail: no jump of a clock does
 def test_row_19_a_clock_jumps(
     tier: str, hours: int, seed: int, upstream: str, record: Record, scaled: Scaled, tmp_path: Path
 ) -> None:
