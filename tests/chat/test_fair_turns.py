@@ -14,12 +14,16 @@ from django.urls import reverse
 from chatsite.chat.models import Turn
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.chat.sockets import ask as watch
+from tests.chat.sockets import make_async, tab
 from tests.processes import wait_until
+from tests.sessions import session_of
 from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 Connect = Callable[..., Any]
+NEXT = "Next in line"
 
 
 def browser_of(user: Any) -> Client:
@@ -102,3 +106,19 @@ def test_what_is_stopped_while_it_waits_is_never_run(alice: Any, provider: FakeP
     wait_until(all_done, 60, "the other answers")
     assert len(provider.chats) == 3
     assert Completion.objects.filter(status="cancelled").count() == 4
+
+
+async def test_whoever_waits_is_told_where_they_stand(alice: Any, bob: Any, provider: FakeProvider) -> None:
+    await make_async(lambda: ask(browser_of(alice), 2))()
+    await make_async(provider.wait_for_requests)(2)
+    session = await make_async(session_of)(bob)
+    async with tab(session) as bob_tab:
+        turn = await watch(bob_tab, "Tell me a story", route="generate")
+        told = await bob_tab.until("position", reply=turn["reply"], seconds=60)
+        assert told["text"].startswith(NEXT)
+        page = await make_async(lambda: browser_of(bob).get(turn["url"]))()
+        assert NEXT in page.content.decode()
+        provider.release()
+        finished = await bob_tab.until("finished", reply=turn["reply"], seconds=60)
+    assert finished["status"] == "done"
+    assert NEXT not in finished["html"]
