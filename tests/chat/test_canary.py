@@ -54,7 +54,10 @@ def wait_for_processes(**runs: int) -> None:
     wait_until(lambda: RunningProcess.objects.filter(**runs).exists(), what=f"a process that runs {runs}")
 
 
-def test_a_failing_canary_is_rolled_back_by_itself(workers: Any, connect: Connect, alice: Any, admin: Any) -> None:
+def test_a_failing_canary_is_rolled_back_by_itself(
+    workers: Any, connect: Connect, alice: Any, admin: Any, settings: Any
+) -> None:
+    settings.WAITING_PER_PERSON = 12
     connect("tokens3")
     use_model("error400")
     canary = rollouts.start_draft(Rollout.Kind.CANARY, 50, admin, "does not work")
