@@ -51,7 +51,7 @@ def test_a_draining_worker_finishes_and_takes_nothing_more_until_it_resumes(
         name = said(worker).name
         draining.ask(name, to_drain=True)
         wait_until(lambda: said(worker).is_draining, what="the worker to heed it")
-        assert not presence.is_served(gated.queue)
+        assert not said(worker).serves(gated.queue)
         waiting = [queue_answer(gated) for _ in range(4)]
         provider.release()
         wait_for(first, "done")
