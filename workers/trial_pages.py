@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from workers import presence, queue_names, trials
+from workers.jobs import Job
 from workers.models import Model, Provider
 from workers.trials import Trial
 
@@ -45,6 +46,18 @@ def render_trial(
     if request.headers.get("HX-Request"):
         return render(request, "admin/trials/_state.html", context)
     return render(request, "admin/trials/page.html", {**site.each_context(request), **context})
+
+
+def waiting_hint(job: Job) -> str:
+    """Why a job of the background does not begin, as far as that can be known; empty once it has."""
+    if job.status != Job.Status.QUEUED:
+        return ""
+    try:
+        if presence.is_served(job.queue):
+            return "It begins as soon as what was asked for earlier is done."
+    except redis.RedisError:
+        return NO_REDIS
+    return f"No worker serves the queue “{job.queue}” at the moment. Start one, and this goes on by itself."
 
 
 def _hint(trial: Trial | None) -> str:

@@ -65,6 +65,7 @@ def test_auto_says_where_a_message_would_go_while_it_is_typed(page: Page) -> Non
     expect(preview).to_have_text("Chat")
     page.keyboard.press("Enter")
     expect(preview).to_have_text("")
+    expect(page.locator(".bubble")).to_have_text("Write a poem about the harbour")
     assert Turn.objects.get().wanted_route == ""
 
 

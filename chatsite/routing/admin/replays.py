@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -26,8 +25,7 @@ from router.models import AuditEntry, Decision, Revision
 from router.policy import Choice
 from router.revisions import draft_is_published
 from workers.jobs import Job
-from workers.presence import is_served
-from workers.trial_pages import NO_REDIS
+from workers.trial_pages import waiting_hint
 
 OFFERED_REVISIONS = 50
 FLIPS_A_PAGE = 50
@@ -166,7 +164,12 @@ class ReplayAdmin(ModelAdmin):
         if replay is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         self._let_in(request, replay)
-        context = {"title": str(replay), "replay": replay, "hint": _hint(replay), "can_cancel": _may_cancel(request)}
+        context = {
+            "title": str(replay),
+            "replay": replay,
+            "hint": waiting_hint(replay),
+            "can_cancel": _may_cancel(request),
+        }
         if request.headers.get("HX-Request"):
             response = render(request, "admin/routing/replays/_state.html", context)
             if not replay.is_open:
@@ -220,18 +223,6 @@ class ReplayAdmin(ModelAdmin):
 
 def _may_cancel(request: HttpRequest) -> bool:
     return request.user.has_perm("routing.add_replay")
-
-
-def _hint(replay: Replay) -> str:
-    """Why nothing happens, as far as that can be known."""
-    if replay.status != Job.Status.QUEUED:
-        return ""
-    try:
-        if is_served(replay.queue):
-            return "It begins as soon as what was asked for earlier is done."
-    except redis.RedisError:
-        return NO_REDIS
-    return f"No worker serves the queue “{replay.queue}” at the moment. Start one, and this goes on by itself."
 
 
 def _rows(page: Page[ReplayedFlip], titles: dict[str, str]) -> list[dict[str, Any]]:

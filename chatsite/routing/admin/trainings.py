@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -23,8 +22,7 @@ from router import drafts
 from router.labelled import MAX_BYTES, Case, LabelledFileError, read_file
 from router.models import Classifier, Route
 from workers.jobs import Job
-from workers.presence import is_served
-from workers.trial_pages import NO_REDIS
+from workers.trial_pages import waiting_hint
 
 PERMISSION_TO_TAKE = "router.change_route"  # what it changes is the draft
 MAX_SEED = 1_000_000
@@ -143,7 +141,7 @@ class TrainingAdmin(ModelAdmin):
         context = {
             "title": str(row).capitalize(),
             "training": row,
-            "hint": _hint(row),
+            "hint": waiting_hint(row),
             "figures": _figures(row),
             "can_cancel": self.has_add_permission(request),
             "can_take": request.user.has_perm(PERMISSION_TO_TAKE),
@@ -173,18 +171,6 @@ class TrainingAdmin(ModelAdmin):
     def _render(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, **context}
         return render(request, f"admin/routing/trainings/{template}", context)
-
-
-def _hint(row: Training) -> str:
-    """Why nothing happens, as far as that can be known."""
-    if row.status != Job.Status.QUEUED:
-        return ""
-    try:
-        if is_served(row.queue):
-            return "It begins as soon as what was asked for earlier is done."
-    except redis.RedisError:
-        return NO_REDIS
-    return f"No worker serves the queue “{row.queue}” at the moment. Start one, and this goes on by itself."
 
 
 def _figures(row: Training) -> list[dict[str, Any]]:
