@@ -103,7 +103,7 @@ class Replaying:
     def end(self) -> None:
         replay = Replay.objects.latest("created_at")
         assert replay.is_open, "The replay ended before its block. Store more messages."
-        replaying.cancel(replay)
+        replay.cancel()
         replay.refresh_from_db()
         self.done += replay.done
         time.sleep(2 * replaying.SAVE_SECONDS)  # until the worker has noticed

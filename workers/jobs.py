@@ -242,9 +242,17 @@ class Job(models.Model):
         """Out of quarantine, among the failed ones for good. False means that it is not there now."""
         return bool(self._set_aside().update(status=self.Status.FAILED))
 
+    def cancel(self) -> None:
+        """Close it, whether somebody runs it or not; who does finds out at the next `note`. A finished one stays."""
+        self._end(self.all_open().filter(pk=self.pk), self.Status.CANCELLED)
+
+    def note(self, **fields: Any) -> bool:
+        """Write how far it is, while this attempt is the running one. False means that it is not."""
+        return bool(self._fenced().update(**fields))
+
     def note_error(self, detail: str) -> None:
         """Keep what went wrong in this attempt, for admins."""
-        self._fenced().update(error_detail=detail[:2000])
+        self.note(error_detail=detail[:2000])
 
     def _set_aside(self) -> models.QuerySet[Any]:
         return type(self)._default_manager.filter(pk=self.pk, status=self.Status.QUARANTINED)

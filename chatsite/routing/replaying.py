@@ -85,12 +85,6 @@ def start(
     return _queue(replay)
 
 
-def cancel(replay: Replay) -> None:
-    """Stop a replay; what it has found stays. Cancelling a finished one does nothing."""
-    still_open = Replay.objects.filter(pk=replay.pk, status__in=Job.OPEN)
-    still_open.update(status=Job.Status.CANCELLED, finished_at=timezone.now())
-
-
 def candidates(since: date | None, until: date | None) -> QuerySet[Decision]:
     """The first decision of each message of those days, the newest first."""
     earlier = Turn.objects.filter(message=OuterRef("turn__message"), decision__lt=OuterRef("pk"))
@@ -218,8 +212,7 @@ class _Found:
     def save(self) -> bool:
         """Write it all or nothing. False means that the replay is not this attempt's any more."""
         replay = self._replay
-        mine = Replay.objects.filter(pk=replay.pk, attempt=replay.attempt, status=Job.Status.RUNNING)
-        is_mine = mine.update(
+        is_mine = replay.note(
             before=self._before,
             done=F("done") + self._done,
             flip_count=F("flip_count") + len(self._flips),

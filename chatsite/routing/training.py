@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import QuerySet
-from django.utils import timezone
 
 from chatsite.routing.models import Training
 from router import drafts, revisions
@@ -63,12 +61,6 @@ def start(asked_by: Any, *, cases: Sequence[Case] = (), seed: int = 1, with_enco
     return training
 
 
-def cancel(training: Training) -> None:
-    """Stop a training; the worker notices at its next report. Cancelling a finished one does nothing."""
-    still_open = Training.objects.filter(pk=training.pk, status__in=Job.OPEN)
-    still_open.update(status=Job.Status.CANCELLED, finished_at=timezone.now())
-
-
 @transaction.atomic
 def take(training: Training, classifier: Classifier, actor: Any) -> None:
     """Make the classifier that came of a training the draft's."""
@@ -96,7 +88,7 @@ def _run(training: Training) -> None:
     def report(line: str) -> None:
         lines.append(line)
         try:
-            is_ours = _mine(training).update(log=lines)
+            is_ours = training.note(log=lines)
         except DatabaseError:  # away for a moment: the work is worth more than the line
             logger.exception("The progress of a %s could not be stored", training)
             return
@@ -109,10 +101,6 @@ def _run(training: Training) -> None:
     except _NotOursError:
         return
     running.close_persistently(training, Job.Status.DONE, classifier=revisions.store_classifier(content))
-
-
-def _mine(training: Training) -> QuerySet[Training]:
-    return Training.objects.filter(pk=training.pk, attempt=training.attempt, status=Job.Status.RUNNING)
 
 
 def _sample(row: Mapping[str, str]) -> Sample:

@@ -288,7 +288,7 @@ def test_old_replays_make_room(admin: User, zebras: list[Turn], monkeypatch: pyt
     replays = []
     for _ in range(4):
         replays.append(start(admin))
-        replaying.cancel(replays[-1])
+        replays[-1].cancel()
     assert set(Replay.objects.values_list("pk", flat=True)) == {replay.pk for replay in replays[2:]}
 
 

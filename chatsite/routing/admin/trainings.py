@@ -155,7 +155,7 @@ class TrainingAdmin(ModelAdmin):
         """Stop a training."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        training.cancel(get_object_or_404(Training, pk=pk))
+        get_object_or_404(Training, pk=pk).cancel()
         return redirect("admin:routing_training_change", pk)
 
     def take_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
