@@ -45,7 +45,7 @@ def converse(page: Page) -> None:
     """Two messages that the embedded models answer, with the reasons of the second unfolded."""
     page.goto(f"http://127.0.0.1:{settings.PORT}/")
     for number, starter in enumerate((STARTERS[0], STARTERS[2]), 1):
-        page.locator("#text").fill(starter.text)
+        page.locator("#text").fill(str(starter.text))
         page.keyboard.press("Enter")
         page.locator(".message[data-status=done]").nth(number - 1).wait_for(timeout=60_000)
     page.locator(".why summary").last.click()
@@ -56,7 +56,7 @@ def crowd() -> None:
     """Sixty people write at once."""
     for number in range(60):
         guest = get_user_model().objects.create_user(f"guest{number}")
-        turns.submit(guest, text=STARTERS[number % 2 * 2].text)
+        turns.submit(guest, text=str(STARTERS[number % 2 * 2].text))
 
 
 def open_page(browser: Browser, session: str, **options: Any) -> Page:

@@ -1,4 +1,4 @@
-"""One-time sign-in links."""
+"""One-time sign-in links, and what people prefer."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ class SignInLink(models.Model):
     def _fresh(cls, token: str) -> models.QuerySet[SignInLink]:
         oldest = timezone.now() - cls.LIFETIME
         return cls.objects.filter(token_hash=_hash(token), used_at=None, created_at__gt=oldest)
+
+
+class Preferences(models.Model):
+    """What a person has chosen for themselves, in every browser."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="preferences"
+    )
+    language = models.CharField(max_length=10, blank=True, help_text="Empty: the browser's.")
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"
 
 
 def _hash(token: str) -> str:

@@ -1,4 +1,4 @@
-"""Signing in: with a password, or with a one-time link."""
+"""Signing in, with a password or with a one-time link; choosing a language."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from django.contrib.auth import login
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language
 
-from chatsite.accounts import throttling
+from chatsite.accounts import languages, throttling
 from chatsite.accounts.forms import SignInForm
 from chatsite.accounts.models import SignInLink
 
@@ -32,6 +34,11 @@ class SignInView(LoginView):
             return response
         return super().post(request, *args, **kwargs)
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        languages.bring(response, form.get_user())
+        return response
+
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         throttling.note_failure(self.request, form.data.get("username", ""))
         return super().form_invalid(form)
@@ -47,4 +54,13 @@ def sign_in_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "GET":
         return render(request, "accounts/sign_in_by_link.html", {"link": link})
     login(request, link.user, backend="django.contrib.auth.backends.ModelBackend")
-    return redirect("new-conversation")
+    response = redirect("new-conversation")
+    languages.bring(response, link.user)
+    return response
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponseBase:
+    """Show everything in another language from now on; back to the page `next`."""
+    languages.choose(request.user, request.POST.get("language", ""))
+    return set_language(request)

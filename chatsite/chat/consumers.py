@@ -15,7 +15,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import Http404, HttpRequest
+from django.utils import translation
 
+from chatsite.accounts import languages
 from chatsite.chat import access, corrections, feed, notices, presenting, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
@@ -55,6 +57,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self.user = self.scope["user"]
+        self.language = languages.of_socket(self.scope)
         await self.accept()
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
@@ -99,6 +102,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
         return get_user(request).is_authenticated
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        with translation.override(self.language):
+            await self._receive(text_data)
+
+    async def _receive(self, text_data: str | None) -> None:
         frame: dict[str, Any] = {}
         try:
             frame = _parse(text_data)
@@ -177,9 +184,11 @@ class ChatConsumer(AsyncWebsocketConsumer):
         reply_id, is_open = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
         if is_open:
             await hub().watch_reply(reply_id, self, _offset(frame))
-            news = await decided_frames(reply_id)  # after watching has begun: what comes later is told by the hub
+            news = await decided_frames(
+                reply_id, self.language
+            )  # after watching has begun: what comes later is told by the hub
         else:
-            news = await finished_frames(reply_id)
+            news = await finished_frames(reply_id, self.language)
         for one in news:
             self.deliver(one)
 

@@ -8,7 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+
 from chatsite.chat.models import Turn
+from chatsite.chat.numbers import decimal
 from router.models import Decision, Rule
 
 # What people call the routes, by name.
@@ -83,19 +87,21 @@ def _strategy(decision: Decision, titles: Titles, ranked: list[tuple[str, float]
     title = titles.get(decision.route, decision.route)
     match decision.strategy:
         case Decision.Strategy.EXPLICIT:
-            return f"You chose {title}."
+            return _("You chose {route}.").format(route=title)
         case Decision.Strategy.RULE:
-            return f"A rule sent it to {title}: {_rule(decision.evidence.get('rule') or {})}."
+            rule = _rule(decision.evidence.get("rule") or {})
+            return _("A rule sent it to {route}: {rule}.").format(route=title, rule=rule)
         case Decision.Strategy.CLASSIFIER:
-            needed = "" if decision.threshold is None else f" ({_percent(decision.threshold)} % is enough)"
-            return f"It reads like {title}: {_share(decision.score or 0)} certain{needed}."
+            facts = {"route": title, "share": _share(decision.score or 0)}
+            if decision.threshold is None:
+                return _("It reads like {route}: {share} certain.").format(**facts)
+            words = _("It reads like {route}: {share} certain ({threshold} % is enough).")
+            return words.format(threshold=_percent(decision.threshold), **facts)
         case _ if ranked:
             best, score = ranked[0]
-            return (
-                f"No route was certain enough (the best, {titles.get(best, best)}, reached {_share(score)}), "
-                f"so {title} answers by default."
-            )
-    return f"Nothing pointed to another route, so {title} answers by default."
+            words = _("No route was certain enough (the best, {best}, reached {share}), so {route} answers by default.")
+            return words.format(best=titles.get(best, best), share=_share(score), route=title)
+    return _("Nothing pointed to another route, so {route} answers by default.").format(route=title)
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
@@ -108,23 +114,26 @@ def _facts(turn: Turn, decision: Decision) -> list[tuple[str, str]]:
     """What can be said in a line each, where it is known. Times count from the moment the message was saved."""
     sent_at, completion = turn.reply.created_at, turn.completion
     facts = [
-        ("Router revision", str(decision.revision_id)),
-        ("Decided in", _milliseconds(decision.duration_ms)),
+        (_("Router revision"), str(decision.revision_id)),
+        (_("Decided in"), _milliseconds(decision.duration_ms)),
     ]
     if completion is None:
         return facts
     tokens = " + ".join(
-        f"{count} {name}"
-        for count, name in ((completion.prompt_tokens, "read"), (completion.completion_tokens, "written"))
+        words.format(count=count)
+        for count, words in (
+            (completion.prompt_tokens, _("{count} read")),
+            (completion.completion_tokens, _("{count} written")),
+        )
         if count
     )
     facts += [
-        ("Waited", _between(sent_at, completion.started_at)),
-        ("First words after", _between(sent_at, completion.first_token_at)),
-        ("Finished after", _between(sent_at, completion.finished_at)),
-        ("Tokens", tokens),
-        ("Cost", _cost(completion.cost)),
-        ("Attempts", str(completion.attempt) if completion.attempt > 1 else ""),
+        (_("Waited"), _between(sent_at, completion.started_at)),
+        (_("First words after"), _between(sent_at, completion.first_token_at)),
+        (_("Finished after"), _between(sent_at, completion.finished_at)),
+        (_("Tokens"), tokens),
+        (_("Cost"), _cost(completion.cost)),
+        (_("Attempts"), str(completion.attempt) if completion.attempt > 1 else ""),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -146,11 +155,11 @@ def _between(start: datetime, end: datetime | None) -> str:
 
 def _milliseconds(duration: float) -> str:
     if duration < 1000:
-        return f"{max(duration, 0):.0f} ms" if duration >= 10 else f"{max(duration, 0):.1f} ms"
+        return f"{duration:.0f} ms" if duration >= 10 else f"{decimal(max(duration, 0), '.1f')} ms"
     if duration < 60_000:
-        return f"{duration / 1000:.1f} s"
+        return f"{decimal(duration / 1000, '.1f')} s"
     return f"{duration // 60_000:.0f} min {duration % 60_000 / 1000:.0f} s"
 
 
 def _cost(cost: Decimal) -> str:
-    return f"{cost.normalize():f}" if cost else ""
+    return str(localize(cost.normalize())) if cost else ""

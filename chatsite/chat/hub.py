@@ -23,6 +23,7 @@ import orjson
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.utils import translation
 
 from chatsite.chat import presenting
 from chatsite.chat.feed import FEED
@@ -47,6 +48,8 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 class Subscriber(Protocol):
     """Who watches. `deliver` must not block; a subscriber that cannot keep up lets itself start over."""
+
+    language: str  # in which the page is shown
 
     def deliver(self, frame: Frame) -> None: ...
 
@@ -106,11 +109,12 @@ class Hub:
     async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> None:
         """Send the subscriber a reply's frames after an offset (without one: all there is), then the live ones.
 
-        The caller has checked that the person may see the reply and that it is not finished.
+        The caller has checked that the person may see the reply and that it is not finished. What is rendered for
+        all who watch a reply, a person in their tabs, is in the language of the first.
         """
         key = stream_key(reply_id)
         if key not in self._sources:
-            source, live = await self._catch_up(reply_id)
+            source, live = await self._catch_up(reply_id, subscriber.language)
             if key not in self._sources:
                 self._lives[key] = live
                 self._add(source)
@@ -133,8 +137,8 @@ class Hub:
             if not source.subscribers:
                 self._forget(key)
 
-    async def _catch_up(self, reply_id: UUID) -> tuple[_Source, LiveReply]:
-        source, live = _Source(stream_key(reply_id), self._receive_reply), LiveReply(reply_id)
+    async def _catch_up(self, reply_id: UUID, language: str) -> tuple[_Source, LiveReply]:
+        source, live = _Source(stream_key(reply_id), self._receive_reply), LiveReply(reply_id, language)
         with contextlib.suppress(redis.RedisError, OSError):  # the reader will catch up when Redis is back
             for entry in await self._client.xrange(source.key):
                 live.receive([Event.from_entry(*entry)])
@@ -238,10 +242,10 @@ class Hub:
             self._send_for(source, self._tell_decision(source, live))
 
     async def _tell_decision(self, source: _Source, live: LiveReply) -> None:
-        source.tell(await decided_frames(live.reply_id))
+        source.tell(await decided_frames(live.reply_id, live.language))
 
     async def _finish(self, source: _Source, live: LiveReply) -> None:
-        if frames := await finished_frames(live.reply_id):
+        if frames := await finished_frames(live.reply_id, live.language):
             self._forget(source.key)
             source.tell(frames)
 
@@ -263,20 +267,24 @@ class Hub:
                             await self._finish(source, live)
                         case "waiting" | "unserved" | "unrouted" as state:
                             source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
-                await self._tell_places([live.reply_id for _, live in silent if states.get(live.reply_id) == "waiting"])
+                await self._tell_places([live for _, live in silent if states.get(live.reply_id) == "waiting"])
             except Exception:
                 logger.exception("Silent replies could not be looked up; trying again")
 
-    async def _tell_places(self, reply_ids: list[UUID]) -> None:
+    async def _tell_places(self, lives: list[LiveReply]) -> None:
         """What was told once is never made worse (`workers.line`)."""
-        places = await _places_of(reply_ids) if reply_ids else {}
-        for reply_id, text in places.items():
-            source = self._sources.get(stream_key(reply_id))
-            if source and text:
-                source.tell([{"type": "position", "reply": str(reply_id), "text": text}])
+        for language in sorted({live.language for live in lives}):
+            places = await _places_of([live.reply_id for live in lives if live.language == language], language)
+            for reply_id, text in places.items():
+                source = self._sources.get(stream_key(reply_id))
+                if source and text:
+                    source.tell([{"type": "position", "reply": str(reply_id), "text": text}])
 
 
-_places_of = in_thread(presenting.places)
+@in_thread
+def _places_of(reply_ids: list[UUID], language: str) -> dict[UUID, str]:
+    with translation.override(language):
+        return presenting.places(reply_ids)
 
 
 @in_thread
@@ -285,21 +293,28 @@ def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
 
 
 @in_thread
-def finished_frames(reply_id: UUID) -> list[Frame]:
+def finished_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The last frame of a reply: the whole article, as a reload would show it; none while it is being written."""
     turns = Turn.objects.select_related(*SHOWN, "completion__answered_by").filter(pk=reply_id)
-    return [
-        {"type": "finished", "reply": str(turn.pk), "status": turn.answer.status, "html": presenting.render_reply(turn)}
-        for turn in turns
-        if not turn.answer.is_open
-    ]
+    with translation.override(language):
+        return [
+            {
+                "type": "finished",
+                "reply": str(turn.pk),
+                "status": turn.answer.status,
+                "html": presenting.render_reply(turn),
+            }
+            for turn in turns
+            if not turn.answer.is_open
+        ]
 
 
 @in_thread
-def decided_frames(reply_id: UUID) -> list[Frame]:
+def decided_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The badge of a reply, the route it was given and why; nothing before there is a decision."""
     turns = Turn.objects.select_related(*SHOWN).filter(pk=reply_id).exclude(decision=None)
-    return [{"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)} for turn in turns]
+    with translation.override(language):
+        return [{"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)} for turn in turns]
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from django.utils import translation
+
 from chatsite.chat.rendering import BlockRenderer
 from workers.events import Event, Kind, Offset
 
@@ -19,8 +21,9 @@ KEPT_FRAMES = 200  # whoever has missed more gets a snapshot, which is shorter
 class LiveReply:
     """Folds the events of one reply; keeps the newest frames of the current attempt for those who come back."""
 
-    def __init__(self, reply_id: UUID) -> None:
+    def __init__(self, reply_id: UUID, language: str) -> None:
         self.reply_id = reply_id
+        self.language = language  # of whoever reads it
         self.is_decided = False  # also if a worker was faster than the router's event
         self.is_over = False
         self._offset = Offset(0, 0)
@@ -68,7 +71,8 @@ class LiveReply:
     def _deltas(self, events: list[Event]) -> list[Frame]:
         text = "".join([event.text for event in events])
         delta = self._frame("delta", at=events[0].position, text=text)
-        blocks = self._renderer.feed(text)
+        with translation.override(self.language):
+            blocks = self._renderer.feed(text)
         return [delta, *(self._frame("block", html=block.html, upto=block.upto) for block in blocks)]
 
     def _snapshot(self) -> Frame:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from chatsite.chat.numbers import size
 from workers.line import Place
 from workers.models import Role
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 
 @dataclass(frozen=True)
 class Link:
     """A page of the admin: its words and the name of its view."""
 
-    label: str
+    label: StrPromise
     view: str
 
 
@@ -24,134 +31,147 @@ class Notice:
     `is_failure`: something broke, as against something that is missing.
     """
 
-    title: str
-    text: str
+    title: StrPromise
+    text: StrPromise
     can_retry: bool = True
     link: Link | None = None
     is_failure: bool = True
 
 
-_PROVIDERS = Link("Look at the providers", "admin:workers_provider_changelist")
-_MODELS = Link("Look at the models", "admin:workers_model_changelist")
+_PROVIDERS = Link(_("Look at the providers"), "admin:workers_provider_changelist")
+_MODELS = Link(_("Look at the models"), "admin:workers_model_changelist")
 
 _NOTICES = {
     # A model could not answer: the codes of workers.errors.
     "failed": Notice(
-        "This answer failed",
-        "Something went wrong while it was written. Try again; if it keeps failing, tell your administrator.",
+        _("This answer failed"),
+        _("Something went wrong while it was written. Try again; if it keeps failing, tell your administrator."),
     ),
     "unknown_model": Notice(
-        "The model does not exist",
-        "The provider does not know the model that this route asks for. An administrator can correct its name.",
+        _("The model does not exist"),
+        _("The provider does not know the model that this route asks for. An administrator can correct its name."),
         can_retry=False,
         link=_MODELS,
     ),
     "provider_unavailable": Notice(
-        "The model cannot be reached",
-        "Its server does not answer at the moment. Try again in a little while.",
+        _("The model cannot be reached"),
+        _("Its server does not answer at the moment. Try again in a little while."),
         link=_PROVIDERS,
     ),
     "provider_refused": Notice(
-        "The model's server refused the request",
-        "Its access key or permissions may be wrong. An administrator can test the provider.",
+        _("The model's server refused the request"),
+        _("Its access key or permissions may be wrong. An administrator can test the provider."),
         link=_PROVIDERS,
     ),
     "rate_limited": Notice(
-        "Too many requests right now", "The model's server asks us to slow down. Try again in about a minute."
+        _("Too many requests right now"), _("The model's server asks us to slow down. Try again in about a minute.")
     ),
     "provider_timeout": Notice(
-        "The model went silent", "Its server stopped answering, so we stopped waiting. Try again.", link=_PROVIDERS
+        _("The model went silent"),
+        _("Its server stopped answering, so we stopped waiting. Try again."),
+        link=_PROVIDERS,
     ),
     "stream_cut": Notice(
-        "The answer was cut off",
-        "The connection to the model ended before the answer did, so what you see is incomplete. Try again.",
+        _("The answer was cut off"),
+        _("The connection to the model ended before the answer did, so what you see is incomplete. Try again."),
     ),
     "context_too_long": Notice(
-        "Too much text for this model",
-        "The conversation is longer than the model can read. Start a new conversation, or send a shorter text.",
+        _("Too much text for this model"),
+        _("The conversation is longer than the model can read. Start a new conversation, or send a shorter text."),
         can_retry=False,
     ),
     # Nobody could take the message.
     "no_model": Notice(
-        "No generative model is connected",
-        "So nothing can write an answer to this yet. Two things work without one: summarising a text that you paste, "
-        "and classifying a message by labels that you name.",
-        link=Link("Connect a generative model", "admin:workers_provider_add"),
+        _("No generative model is connected"),
+        _(
+            "So nothing can write an answer to this yet. Two things work without one: summarising a text that you "
+            "paste, and classifying a message by labels that you name."
+        ),
+        link=Link(_("Connect a generative model"), "admin:workers_provider_add"),
         is_failure=False,
     ),
     "no_route_model": Notice(
-        "This route has no model",
-        "Every model of this route is switched off. An administrator can switch one on, or give the route another.",
+        _("This route has no model"),
+        _("Every model of this route is switched off. An administrator can switch one on, or give the route another."),
         link=_MODELS,
         is_failure=False,
     ),
     "no_worker": Notice(
-        "Nobody is there to answer",
-        "No worker that runs this kind of model is up. Your message is saved; try again in a moment.",
+        _("Nobody is there to answer"),
+        _("No worker that runs this kind of model is up. Your message is saved; try again in a moment."),
     ),
     "quarantined": Notice(
-        "This answer has been set aside",
-        "It failed several times in a row, each time bringing its worker down, so it is not tried again by itself. "
-        "Your administrator can see why.",
+        _("This answer has been set aside"),
+        _(
+            "It failed several times in a row, each time bringing its worker down, so it is not tried again by itself. "
+            "Your administrator can see why."
+        ),
     ),
     # The message lacks what its route needs.
     "nothing_to_summarise": Notice(
-        "There is nothing to summarise",
-        "Paste the text with your request, or ask after an answer that is worth summarising.",
+        _("There is nothing to summarise"),
+        _("Paste the text with your request, or ask after an answer that is worth summarising."),
         can_retry=False,
         is_failure=False,
     ),
     "nothing_to_classify": Notice(
-        "There is nothing to classify",
-        "Write the text after the labels, for instance: Classify as praise or complaint: The room was lovely.",
+        _("There is nothing to classify"),
+        _("Write the text after the labels, for instance: Classify as praise or complaint: The room was lovely."),
         can_retry=False,
         is_failure=False,
     ),
     "one_label": Notice(
-        "One label leaves nothing to choose",
-        "Name at least two, for instance: Is this spam or not spam: You have won a prize!",
+        _("One label leaves nothing to choose"),
+        _("Name at least two, for instance: Is this spam or not spam: You have won a prize!"),
         can_retry=False,
         is_failure=False,
     ),
     "no_labels": Notice(
-        "Which labels?",
-        "Name the labels to choose from, for instance: Classify as billing, technical or other: The app crashes.",
+        _("Which labels?"),
+        _("Name the labels to choose from, for instance: Classify as billing, technical or other: The app crashes."),
         can_retry=False,
         is_failure=False,
     ),
     # Refused before anything was saved.
-    "empty": Notice("There is no message yet", "Write something first."),
+    "empty": Notice(_("There is no message yet"), _("Write something first.")),
     "too_long": Notice(
-        "This message is too long", "It is {excess} over the limit of {limit}. Shorten it, or send it in parts."
+        _("This message is too long"), _("It is {excess} over the limit of {limit}. Shorten it, or send it in parts.")
     ),
     "unknown_route": Notice(
-        "There is no such route",
-        "There is no route /{route}. You can use {routes}.",
+        _("There is no such route"),
+        _("There is no route /{route}. You can use {routes}."),
     ),
     "still_answering": Notice(
-        "The answer is still being written", "Stop it first, or wait until it is finished, to get another one."
+        _("The answer is still being written"), _("Stop it first, or wait until it is finished, to get another one.")
     ),
-    "same_route": Notice("That route has answered already", "This answer came by that route. Choose another one."),
+    "same_route": Notice(
+        _("That route has answered already"), _("This answer came by that route. Choose another one.")
+    ),
     "too_many_answers": Notice(
-        "You have enough under way",
-        "{count} of your answers are still on their way. Try again in {when}, or stop one of them.",
+        _("You have enough under way"),
+        _("{count} of your answers are still on their way. Try again in {when}, or stop one of them."),
     ),
-    "busy": Notice("Too much is going on right now", "There are too many messages at the moment. Try again in {when}."),
+    "busy": Notice(
+        _("Too much is going on right now"), _("There are too many messages at the moment. Try again in {when}.")
+    ),
     "not_now": Notice(
-        "That did not work", "Something went wrong on our side. What you have typed is kept; try again in a moment."
+        _("That did not work"),
+        _("Something went wrong on our side. What you have typed is kept; try again in a moment."),
     ),
-    "bad_frame": Notice("That could not be read", "The page sent something unexpected. Reload it and try again."),
+    "bad_frame": Notice(_("That could not be read"), _("The page sent something unexpected. Reload it and try again.")),
     "unknown_event": Notice(
-        "That could not be read", "This page is older than the server. Reload it; what you have typed is kept."
+        _("That could not be read"), _("This page is older than the server. Reload it; what you have typed is kept.")
     ),
-    "not_found": Notice("That is not here", "It may have been deleted, or it belongs to somebody else."),
-    "not_signed_in": Notice("You are signed out", "Sign in again; what you have typed is kept."),
+    "not_found": Notice(_("That is not here"), _("It may have been deleted, or it belongs to somebody else.")),
+    "not_signed_in": Notice(_("You are signed out"), _("Sign in again; what you have typed is kept.")),
     # What became of a “wrong route”.
-    "correction_filed": Notice("Thank you", "Thank you: an admin will look at it.", is_failure=False),
-    "correction_reviewed": Notice("Thank you", "Thank you: an admin has looked at this one already.", is_failure=False),
+    "correction_filed": Notice(_("Thank you"), _("Thank you: an admin will look at it."), is_failure=False),
+    "correction_reviewed": Notice(
+        _("Thank you"), _("Thank you: an admin has looked at this one already."), is_failure=False
+    ),
     "corrections_used_up": Notice(
-        "Today's corrections are used up",
-        "Your corrections for today are used up: there are {limit} within 24 hours. This one was not filed.",
+        _("Today's corrections are used up"),
+        _("Your corrections for today are used up: there are {limit} within 24 hours. This one was not filed."),
         is_failure=False,
     ),
 }
@@ -179,26 +199,21 @@ class _Facts(dict[str, Any]):
 def duration(seconds: float) -> str:
     """A time in the future as people say it: to five seconds from ten on, to the minute from one on."""
     if seconds >= 60:
-        count, unit = round(seconds / 60), "minute"
-    else:
-        count, unit = max(1, round(seconds) if seconds < 10 else 5 * round(seconds / 5)), "second"
-    return f"about {count} {unit}{'s' if count > 1 else ''}"
+        count = round(seconds / 60)
+        return ngettext("about {count} minute", "about {count} minutes", count).format(count=count)
+    count = max(1, round(seconds) if seconds < 10 else 5 * round(seconds / 5))
+    return ngettext("about {count} second", "about {count} seconds", count).format(count=count)
 
 
 def in_line(place: Place) -> str:
     """Where somebody stands who waits."""
-    position = "Next in line" if place.position == 1 else f"{_ordinal(place.position)} in line"
+    position = gettext("Next in line") if place.position == 1 else _ordinal(place.position)
     return position if place.seconds is None else f"{position} · {duration(place.seconds)}"
 
 
+_ORDINALS = {1: _("{number}st in line"), 2: _("{number}nd in line"), 3: _("{number}rd in line")}
+
+
 def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    for unit, factor in (("MB", 1_000_000), ("kB", 1_000)):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"
+    words = None if number % 100 in (11, 12, 13) else _ORDINALS.get(number % 10)
+    return (words or gettext("{number}th in line")).format(number=number)

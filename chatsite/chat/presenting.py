@@ -250,7 +250,7 @@ def _trouble(turn: Turn, reader: Reader) -> Trouble | None:
     code = "quarantined" if answer.status == Job.Status.QUARANTINED else answer.error_code
     words = notice(code, role=turn.decision.role if turn.decision else "")
     is_staff = reader.is_staff
-    trouble = Trouble(words.title, words.text, words.is_failure, log_id=str(turn.pk) if is_staff else "")
+    trouble = Trouble(str(words.title), str(words.text), words.is_failure, log_id=str(turn.pk) if is_staff else "")
     if not is_staff or words.link is None:
         return trouble
-    return replace(trouble, link_label=words.link.label, link=reverse(words.link.view))
+    return replace(trouble, link_label=str(words.link.label), link=reverse(words.link.view))

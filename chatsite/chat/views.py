@@ -14,8 +14,9 @@ from django.shortcuts import redirect, render
 from django.template import loader
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from chatsite.chat import access, conversations, corrections, notices, turns
+from chatsite.chat import access, conversations, corrections, turns
 from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.numbers import size
 from chatsite.chat.presenting import entries
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
@@ -98,7 +99,7 @@ def reply_text(request: HttpRequest, reply_id: UUID) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What could not be read, with its own words for what is too big."""
     if isinstance(exception, RequestDataTooBig):
-        return render(request, "413.html", {"limit": notices.size(settings.MESSAGE_MAX_BYTES)}, status=413)
+        return render(request, "413.html", {"limit": size(settings.MESSAGE_MAX_BYTES)}, status=413)
     return render(request, "400.html", status=400)
 
 
@@ -152,7 +153,7 @@ def _page(
         "starters": STARTERS,
         "routes": access.route_titles(request.user, conversation and conversation.pk),
         "limit": settings.MESSAGE_MAX_BYTES,
-        "limit_in_words": notices.size(settings.MESSAGE_MAX_BYTES),
+        "limit_in_words": size(settings.MESSAGE_MAX_BYTES),
         "error": error.text if error else "",
         "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
         "has_generative_model": _has_generative_model(),

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5
+from django.utils.translation import gettext_lazy as _
 
 from workers.models import Model, Role
 
@@ -102,9 +103,9 @@ class Rule(models.Model):
     """A condition that sends a message to a route, whatever the classifier says."""
 
     class Kind(models.TextChoices):
-        PATTERN = "pattern", "The message matches a regular expression"
-        LONGER_THAN = "longer_than", "The message has more characters than"
-        SHORTER_THAN = "shorter_than", "The message has fewer characters than"
+        PATTERN = "pattern", _("The message matches a regular expression")
+        LONGER_THAN = "longer_than", _("The message has more characters than")
+        SHORTER_THAN = "shorter_than", _("The message has fewer characters than")
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="rules")
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PATTERN)

@@ -11,7 +11,7 @@ from workers.events import Event, Kind, Offset
 
 def reply_of(*batches: list[str]) -> tuple[LiveReply, list[dict[str, Any]]]:
     """A reply that has begun, whose text came in these batches; and its frames."""
-    live, sequence, position = LiveReply(uuid.uuid4()), 1, 0
+    live, sequence, position = LiveReply(uuid.uuid4(), "en"), 1, 0
     frames = live.receive([Event(Offset(1, 1), Kind.STARTED)])
     for batch in batches:
         events = []

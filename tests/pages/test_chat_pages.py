@@ -91,7 +91,7 @@ def test_a_malformed_client_id_is_no_obstacle(page: Client) -> None:
 def test_the_empty_chat_offers_things_to_try(page: Client) -> None:
     content = page.get("/").content.decode()
     for starter in STARTERS:
-        assert starter.title in content
+        assert str(starter.title) in content
         assert f"\n{starter.text}</textarea>" in page.get(f"/?try={starter.name}").content.decode()
 
 

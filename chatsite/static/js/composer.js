@@ -13,8 +13,10 @@ function uuid() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(2)} MB`;
+const megabytes = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+function inMegabytes(bytes) {
+  return `${megabytes.format(bytes / 1e6)} MB`;
 }
 
 export class Composer {
@@ -160,8 +162,12 @@ export class Composer {
   #isTooLong(text) {
     const bytes = text.length * BYTES_PER_UNIT < this.#limit / 2 ? 0 : new TextEncoder().encode(text).length;
     this.#tooLong.hidden = bytes <= this.#limit;
-    this.#size.textContent = bytes > this.#limit / 2 ? `${megabytes(bytes)} of ${megabytes(this.#limit)}` : this.#limitWords;
+    this.#size.textContent = bytes > this.#limit / 2 ? this.#share(bytes) : this.#limitWords;
     return bytes > this.#limit;
+  }
+
+  #share(bytes) {
+    return this.#size.dataset.share.replace("{size}", inMegabytes(bytes)).replace("{limit}", inMegabytes(this.#limit));
   }
 
   #grow() {
