@@ -77,6 +77,7 @@ _NAVIGATION: list[dict[str, Any]] = [
         "title": "People",
         "items": [
             _item("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+            _item("Invitations", "mail", "admin:accounts_invitation_changelist", "accounts.view_invitation"),
             _item("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
         ],
     },

@@ -179,7 +179,29 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+OPEN_SIGN_UP: bool = env.bool("OPEN_SIGN_UP", False)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16_000_000  # above MESSAGE_MAX_BYTES, so that a long paste gets our own words
+
+# --- Mail: for lost passwords and invitations; without it both take an administrator ----------------------------
+_mail_url: str = env.str("EMAIL_URL", "")
+HAS_MAIL = bool(_mail_url)
+if _mail_url:
+    _mail = urlsplit(_mail_url)
+    if _mail.scheme not in ("smtp", "smtps") or not _mail.hostname or not has_valid_port(_mail):
+        raise ImproperlyConfigured(
+            "EMAIL_URL takes smtp://user:password@host:587 (TLS begins after the greeting) or "
+            "smtps://user:password@host:465 (TLS from the beginning)."
+        )
+    EMAIL_HOST = _mail.hostname
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_PORT = _mail.port or (465 if EMAIL_USE_SSL else 587)
+    # Mail in clear goes to a relay on this machine only.
+    EMAIL_USE_TLS = not EMAIL_USE_SSL and not is_this_machine(f"smtp://{_mail.hostname}")
+    EMAIL_TIMEOUT = 10
+    DEFAULT_FROM_EMAIL = in_production(
+        "EMAIL_FROM", env.str("EMAIL_FROM", ""), f"Switchyard <switchyard@{ALLOWED_HOSTS[0]}>"
+    )
 
 # --- Database: SQLite in a file, or PostgreSQL by DATABASE_URL --------------------------------------------
 _database_url: str = env.str("DATABASE_URL", "")

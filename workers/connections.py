@@ -8,7 +8,7 @@ process:<host>:<pid>     what a worker process says of itself (`workers.presence
 processes               the names of all of them
 drain:<process>         an admin asks a worker process to drain, or to resume (`workers.draining`)
 failures:<minute>       how often providers failed, and how (`workers.failures`)
-failed-sign-in:…        how many sign-ins failed lately (`chatsite.accounts.throttling`)
+throttle:…              how often strangers did something lately (`chatsite.accounts.throttling`)
 reaper                  held by the reaper that is on duty
 reaper:<host>           a reaper of this host has looked at Redis, and at the database if it is on duty
 published:<id>:<attempt>  RabbitMQ has confirmed this attempt's message (`workers.broker`)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
@@ -13,12 +14,17 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin, StackedInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from chatsite.accounts import invitations, leaving  # noqa: F401  (registers its page)
+from chatsite.accounts.models import SignInLink
 from router.models import Route
 from workers.limits import GroupLimits, limits_of_the_site
 from workers.models import Model
@@ -43,8 +49,10 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "is_active", "is_staff", "last_login")
+    list_display = ("username", "email", "is_active", "is_staff", "conversation_count", "last_wrote", "last_login")
+    list_filter = ("is_active", "is_staff", "groups")
     filter_horizontal = ()
+    actions = ("make_sign_in_links",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
@@ -56,6 +64,44 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
         if request.user.is_superuser:
             return ("last_login", "date_joined")
         return ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        written = Count("conversations", distinct=True), Max("conversations__updated_at")
+        return super().get_queryset(request).annotate(conversation_count=written[0], last_wrote=written[1])
+
+    @display(description="Conversations", ordering="conversation_count")
+    def conversation_count(self, user: Any) -> int:
+        return int(user.conversation_count)
+
+    @display(description="Last wrote", ordering="last_wrote", empty_value="never")
+    def last_wrote(self, user: Any) -> Any:
+        return user.last_wrote
+
+    @action(description="Make a sign-in link", permissions=["change"])
+    def make_sign_in_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For somebody who has lost the way in; it works once, within a day, and is shown once."""
+        for user in queryset:
+            if not user.is_active or not self.has_change_permission(request, user):
+                messages.warning(request, f"{user} may not be signed in by you.")
+                continue
+            link = settings.ALLOWED_ORIGINS[0] + reverse("sign-in-by-link", args=[SignInLink.issue(user=user)])
+            self.log_change(request, user, "Made a sign-in link.")
+            messages.info(request, format_html("For {}, once, within a day: {}", user.get_username(), link))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a person is theirs: it takes the right to delete people, and no other."""
+        owned = Count("conversations")
+        people = User.objects.filter(pk__in=[user.pk for user in objs]).annotate(conversation_count=owned)
+        named = [f"{user}, with {user.conversation_count} conversations" for user in people]
+        stays = [f"{user}: nobody else may do everything" for user in people if leaving.is_last_owner(user)]
+        return named, {str(User._meta.verbose_name_plural): len(named)}, set(), stays
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        leaving.delete_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            leaving.delete_account(user)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and self._is_within_reach(request, obj)

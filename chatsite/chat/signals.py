@@ -1,4 +1,4 @@
-"""Signing out, another password, or being switched off by an admin, reaches every open tab.
+"""Signing out, another password, being switched off by an admin, or the end of the account, reaches every open tab.
 
 A tab that is told looks by itself whether its session still stands, so it is told once the change is committed.
 """
@@ -27,6 +27,11 @@ def tell_tabs(sender: Any, instance: Session, **kwargs: Any) -> None:
 def tell_tabs_of_change(sender: Any, instance: Any, created: bool, update_fields: Any, **kwargs: Any) -> None:
     if not created and update_fields != {"last_login"}:  # what signing in writes
         _tell(instance.pk)
+
+
+@receiver(post_delete, sender=settings.AUTH_USER_MODEL)
+def tell_tabs_of_end(sender: Any, instance: Any, **kwargs: Any) -> None:
+    _tell(instance.pk)
 
 
 def _tell(user_id: Any) -> None:

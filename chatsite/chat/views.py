@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.template import loader
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from chatsite.accounts.first_steps import first_steps
 from chatsite.chat import access, conversations, corrections, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.numbers import size
@@ -21,7 +22,6 @@ from chatsite.chat.presenting import entries
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.operations.requests import HEADER
-from workers.models import Model, Provider
 
 SIDEBAR_CONVERSATIONS = 200
 
@@ -156,7 +156,7 @@ def _page(
         "limit_in_words": size(settings.MESSAGE_MAX_BYTES),
         "error": error.text if error else "",
         "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
-        "has_generative_model": _has_generative_model(),
+        "first_steps": [] if conversation else first_steps(request.user),
         **composer,
     }
     response = render(request, "chat/page.html", context, status=error.status if error else 200)
@@ -171,8 +171,3 @@ def _notes(request: HttpRequest, keep: bool) -> list[str]:
     notes = [str(message) for message in storage]
     storage.used = not keep
     return notes
-
-
-def _has_generative_model() -> bool:
-    generative = (Provider.Kind.OPENAI, Provider.Kind.TRANSFORMERS)
-    return Model.objects.filter(is_enabled=True, provider__is_enabled=True, provider__kind__in=generative).exists()

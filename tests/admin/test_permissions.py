@@ -35,6 +35,8 @@ PAGES = [
     "/admin/chat/turn/try/",
     "/admin/auth/user/",
     "/admin/auth/group/",
+    "/admin/accounts/invitation/",
+    "/admin/accounts/invitation/add/",
     "/admin/admin/logentry/",
 ]
 

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.accounts import throttling
 from chatsite.accounts.models import SignInLink
+from chatsite.accounts.throttling import FAILED_SIGN_IN
 
 PASSWORD = "the rain in Spain"
 
@@ -67,7 +67,7 @@ def test_signing_out_takes_a_form_not_a_link(client: Client, alice: Any) -> None
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])
 def test_many_wrong_passwords_close_the_door_for_a_minute(client: Client, alice: Any, name: str) -> None:
-    for _ in range(throttling.MOST_PER_ADDRESS):
+    for _ in range(FAILED_SIGN_IN.most_per_address):
         assert client.post(reverse("sign-in"), {"username": name, "password": "nonsense"}).status_code == 200
     response = post(client)
     assert (response.status_code, response["Retry-After"]) == (429, "60")
@@ -78,14 +78,14 @@ def test_many_wrong_passwords_close_the_door_for_a_minute(client: Client, alice:
 
 
 def test_many_addresses_cannot_try_one_name(client: Client, alice: Any) -> None:
-    for number in range(throttling.MOST_PER_NAME):
+    for number in range(FAILED_SIGN_IN.most_per_name):
         post(client, "nonsense", REMOTE_ADDR=f"192.0.2.{number}")
     assert post(client, REMOTE_ADDR="192.0.2.200").status_code == 429
 
 
 def test_behind_a_proxy_the_address_is_what_the_proxy_says(client: Client, alice: Any, settings: Any) -> None:
     settings.BEHIND_PROXY = True
-    for number in range(throttling.MOST_PER_ADDRESS):
+    for number in range(FAILED_SIGN_IN.most_per_address):
         post(client, "nonsense", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}, 192.0.2.1")
     assert post(client, HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
     assert post(client, HTTP_X_FORWARDED_FOR="192.0.2.1, 192.0.2.2").status_code == 302
@@ -96,7 +96,7 @@ def test_behind_a_proxy_the_address_is_what_the_proxy_says(client: Client, alice
 
 @pytest.fixture
 def link(alice: Any) -> str:
-    return reverse("sign-in-by-link", args=[SignInLink.issue(alice)])
+    return reverse("sign-in-by-link", args=[SignInLink.issue(user=alice)])
 
 
 def test_looking_at_a_link_does_not_use_it_up(client: Client, link: str) -> None:
@@ -137,5 +137,5 @@ def test_a_link_does_not_open_an_account_that_is_switched_off(client: Client, al
 
 
 def test_the_database_does_not_hold_what_opens_a_link(alice: Any) -> None:
-    token = SignInLink.issue(alice)
+    token = SignInLink.issue(user=alice)
     assert token not in str(list(SignInLink.objects.values()))

@@ -27,4 +27,4 @@ class Command(BaseCommand):
             raise CommandError(f"There is nobody called {name}.")
         if not user.is_active:
             raise CommandError(f"{name} may not sign in: the account is not active.")
-        self.stdout.write(f"{settings.ALLOWED_ORIGINS[0]}/sign-in/{SignInLink.issue(user)}/")
+        self.stdout.write(f"{settings.ALLOWED_ORIGINS[0]}/sign-in/{SignInLink.issue(user=user)}/")
