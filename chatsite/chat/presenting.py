@@ -95,18 +95,35 @@ class Entry:
         return self.status in Job.OPEN
 
 
-def entries(conversation: Conversation) -> list[Entry]:
-    """The messages along the newest branch, oldest first, in a number of queries that does not grow with them."""
-    messages = conversation.messages.select_related(
-        "turn__decision", "turn__completion__model", "turn__completion__answered_by"
-    ).defer("turn__completion__prompt", "turn__completion__options")
-    branch = _newest_branch(messages.order_by("created_at"))
-    turns = [message.turn for message in branch if message.role == Message.Role.ASSISTANT]
+def branch(conversation: Conversation) -> list[UUID]:
+    """The messages along the newest branch, oldest first: by their ids, as a page shows a window of them only."""
+    messages = conversation.messages.order_by("created_at").values_list("pk", "parent_id")
+    newest_child: dict[UUID | None, UUID] = {parent_id: pk for pk, parent_id in messages}
+    found: list[UUID] = []
+    while child := newest_child.get(found[-1] if found else None):
+        found.append(child)
+    return found
+
+
+def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = None) -> list[Entry]:
+    """Messages of a conversation in the given order, by default those of its branch.
+
+    The number of queries does not grow with them.
+    """
+    wanted = list(branch(conversation) if message_ids is None else message_ids)
+    messages = (
+        conversation.messages.filter(pk__in=wanted)
+        .select_related("turn__decision", "turn__completion__model", "turn__completion__answered_by")
+        .defer("turn__completion__prompt", "turn__completion__options")
+        .in_bulk()
+    )
+    shown = [messages[pk] for pk in wanted if pk in messages]
+    turns = [message.turn for message in shown if message.role == Message.Role.ASSISTANT]
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
     reader = Reader(conversation)
     return [
         _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, reader)
-        for message in branch
+        for message in shown
     ]
 
 
@@ -127,19 +144,6 @@ def render_decision(turn: Turn) -> str:
 
 def _render_entry(entry: Entry) -> str:
     return render_to_string("chat/_message.html", {"entry": entry})
-
-
-def _newest_branch(messages: Iterable[Message]) -> list[Message]:
-    """Of messages sorted by age: the newest root, its newest child, and so on."""
-    newest_child: dict[UUID | None, Message] = {}
-    for message in messages:
-        newest_child[message.parent_id] = message
-    branch: list[Message] = []
-    parent_id: UUID | None = None
-    while child := newest_child.get(parent_id):
-        branch.append(child)
-        parent_id = child.pk
-    return branch
 
 
 def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:

@@ -5,6 +5,7 @@ from chatsite.chat import views
 urlpatterns = [
     path("", views.new_conversation, name="new-conversation"),
     path("c/<uuid:conversation_id>/", views.conversation, name="conversation"),
+    path("c/<uuid:conversation_id>/before/<uuid:message_id>/", views.earlier, name="conversation-earlier"),
     path("c/<uuid:conversation_id>/rename/", views.rename, name="conversation-rename"),
     path("c/<uuid:conversation_id>/delete/", views.delete, name="conversation-delete"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),

@@ -15,10 +15,9 @@ from django.template import loader
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.accounts.first_steps import first_steps
-from chatsite.chat import access, conversations, corrections, turns
+from chatsite.chat import access, conversations, corrections, presenting, turns, windows
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.numbers import size
-from chatsite.chat.presenting import entries
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.operations.requests import HEADER
@@ -38,6 +37,16 @@ def new_conversation(request: HttpRequest) -> HttpResponse:
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """A conversation; a message posted to it goes at its end."""
     return _chat(request, access.conversation_or_404(request.user, conversation_id))
+
+
+@login_required
+@require_safe
+def earlier(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """The messages before one, for a page that has been scrolled up to it."""
+    conversation = access.conversation_or_404(request.user, conversation_id)
+    window = windows.before(presenting.branch(conversation), message_id)
+    shown = presenting.entries(conversation, window.ids)
+    return render(request, "chat/_messages.html", {"conversation": conversation, "window": window, "entries": shown})
 
 
 @login_required
@@ -142,11 +151,13 @@ def _back_to(turn: Turn) -> HttpResponse:
 def _page(
     request: HttpRequest, conversation: Conversation | None, error: RefusedError | None = None, **composer: Any
 ) -> HttpResponse:
-    shown = entries(conversation) if conversation else []
+    window = windows.newest(presenting.branch(conversation) if conversation else [], request.GET.get("from"))
+    shown = presenting.entries(conversation, window.ids) if conversation else []
     is_open = any(entry.is_open for entry in shown)
     context = {
         "conversation": conversation,
         "conversations": access.conversations(request.user)[:SIDEBAR_CONVERSATIONS],
+        "window": window,
         "entries": shown,
         "is_open": is_open,
         "notes": _notes(request, keep=is_open),

@@ -133,7 +133,7 @@ def test_the_page_stays_where_one_reads(page: Page, connect: Connect, provider: 
     provider.release()
     finish(reply)
     assert page.evaluate("() => scrollY") == place
-    page.get_by_role("button", name="Newest").click()
+    page.get_by_role("button", name="New text below").click()
     expect(answer(reply).get_by_text("Paragraph 149 of many.")).to_be_in_viewport()
 
 

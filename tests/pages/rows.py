@@ -120,3 +120,51 @@ def undecided(user: Any, status: str = Job.Status.QUEUED, decided: dict[str, Any
     assert completion
     completion.delete()
     return answered
+
+
+def long_conversation(user: Any, turns: int = 500) -> Conversation:
+    """A conversation of `turns` questions and as many answers, "Question 0", "Answer 0" and so on."""
+    conversation = Conversation.objects.create(user=user, title=f"{turns} questions")
+    began, by, live = timezone.now() - timedelta(days=1), model(), revision()
+    messages: list[Message] = []
+    for number in range(2 * turns):
+        is_answer = number % 2 == 1
+        messages.append(
+            Message(
+                conversation=conversation,
+                parent=messages[-1] if messages else None,
+                role=Message.Role.ASSISTANT if is_answer else Message.Role.USER,
+                text="" if is_answer else f"Question {number // 2}",
+                user=None if is_answer else user,
+                created_at=began + timedelta(seconds=number),
+            )
+        )
+    Message.objects.bulk_create(messages)
+    answers = messages[1::2]
+    facts = {"route": "generate", "role": "generate", "strategy": "classifier", "duration_ms": 3.25, "revision": live}
+    decisions = Decision.objects.bulk_create(Decision(**facts) for _ in answers)
+    completions = Completion.objects.bulk_create(
+        Completion(
+            reply_id=answer.pk,
+            prompt=[],
+            role="generate",
+            model=by,
+            status=Job.Status.DONE,
+            finished_at=began,
+            text=f"Answer {number}\n\n" + "- A point of it, in some words.\n" * (number % 7),
+        )
+        for number, answer in enumerate(answers)
+    )
+    Turn.objects.bulk_create(
+        Turn(
+            reply=answer,
+            message=question,
+            conversation=conversation,
+            decision=decided,
+            completion=completed,
+            status=Job.Status.DONE,
+            finished_at=began,
+        )
+        for question, answer, decided, completed in zip(messages[::2], answers, decisions, completions, strict=True)
+    )
+    return conversation

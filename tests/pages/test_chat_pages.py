@@ -178,6 +178,17 @@ CONVERSATION_PAGES = [
 REPLY_PAGES = [("reply-stop", "post"), ("reply-again", "post"), ("reply-text", "get")]
 
 
+def test_earlier_messages_of_somebody_else_do_not_exist(page: Client, alice: Any, bob: Any) -> None:
+    turn = rows.turn(bob, "Bob's question", "Bob's answer")
+    address = reverse("conversation-earlier", args=[turn.conversation_id, turn.pk])
+    assert page.get(address).status_code == 404
+    page.logout()
+    assert page.get(address)["Location"].startswith(reverse("sign-in"))
+    mine = reverse("conversation-earlier", args=[rows.turn(alice).conversation_id, turn.pk])
+    page.force_login(alice)
+    assert "Bob" not in page.get(mine).content.decode()
+
+
 @pytest.mark.parametrize(("view", "method"), CONVERSATION_PAGES + REPLY_PAGES)
 @pytest.mark.parametrize("whose", ["bob's", "nobody's"])
 def test_what_is_not_ones_own_does_not_exist(page: Client, bob: Any, view: str, method: str, whose: str) -> None:

@@ -3,6 +3,7 @@ import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { addCopyButtons } from "./copy.js";
 import { forgetDrafts } from "./drafts.js";
+import { Earlier } from "./earlier.js";
 import { listenToKeys } from "./keys.js";
 import { Preview } from "./preview.js";
 import { Scroll } from "./scroll.js";
@@ -46,6 +47,7 @@ const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const preview = new Preview({ socket, thread });
 const stream = new Stream({ socket, thread, composer, sidebar, scroll, announcer, preview, decorate: addCopyButtons });
+new Earlier({ thread, scroll, decorate: addCopyButtons });
 
 function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });

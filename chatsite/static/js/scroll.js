@@ -4,6 +4,7 @@ const NEAR = 80;
 
 export class Scroll {
   #page = document.scrollingElement;
+  #messages = document.getElementById("messages");
   #jump = document.getElementById("jump");
   #isFollowing = true;
   #isPlanned = false;
@@ -12,8 +13,10 @@ export class Scroll {
   constructor() {
     addEventListener("scroll", () => this.#look(), { passive: true });
     addEventListener("resize", () => this.keep());
+    new ResizeObserver(() => this.keep()).observe(this.#messages);
     this.#jump.addEventListener("click", () => this.follow());
-    this.#toEnd();
+    this.#isFollowing = !this.#messages.contains(document.getElementById(location.hash.slice(1)));
+    this.keep();
   }
 
   // Go to the end and stay there.
@@ -33,10 +36,33 @@ export class Scroll {
     });
   }
 
+  // There is new text; who does not see it is told.
+  news() {
+    if (!this.#isFollowing) this.#jump.classList.add("news");
+  }
+
+  // Change what is above the text that the person reads, which stays where it is.
+  still(change) {
+    const anchor = this.#shown();
+    const before = anchor?.getBoundingClientRect().top;
+    this.#page.classList.add("still"); // the browser's own anchoring would do it a second time
+    change();
+    if (anchor?.isConnected) this.#page.scrollTop += anchor.getBoundingClientRect().top - before;
+    this.#page.classList.remove("still");
+    this.#top = this.#page.scrollTop;
+  }
+
+  // The first message that reaches into the window.
+  #shown() {
+    return [...this.#messages.querySelectorAll(":scope > .message")].find(
+      (message) => message.getBoundingClientRect().bottom > 0,
+    );
+  }
+
   #toEnd() {
     this.#page.scrollTop = this.#page.scrollHeight;
     this.#top = this.#page.scrollTop;
-    this.#jump.hidden = true;
+    this.#showJump();
   }
 
   // Only a person scrolls up; a page that has grown meanwhile is no reason to stay behind.
@@ -46,6 +72,11 @@ export class Scroll {
     if (isNear) this.#isFollowing = true;
     else if (top < this.#top) this.#isFollowing = false;
     this.#top = top;
+    this.#showJump();
+  }
+
+  #showJump() {
     this.#jump.hidden = this.#isFollowing;
+    if (this.#isFollowing) this.#jump.classList.remove("news");
   }
 }

@@ -103,7 +103,9 @@ export class Stream {
   #delta(reply, frame) {
     const outcome = reply.delta(frame);
     if (outcome === "gap") this.#attach(reply, null);
-    if (outcome === "shown") this.#page.announcer.hear(reply.id, frame.text);
+    if (outcome !== "shown") return;
+    this.#page.announcer.hear(reply.id, frame.text);
+    this.#page.scroll.news();
   }
 
   #catchUp(reply, frame) {
@@ -140,11 +142,12 @@ export class Stream {
   }
 
   #add(frame) {
-    const { thread, sidebar, composer } = this.#page;
+    const { thread, sidebar, composer, scroll } = this.#page;
     if (!thread.conversation && frame.conversation === this.#begun) thread.become(frame);
     if (frame.conversation === thread.conversation) {
       thread.add(frame);
       sidebar.markCurrent(frame.conversation);
+      scroll.news();
       this.#watchNew();
     } else if (!thread.conversation && composer.isSending) {
       this.#early.push(frame);

@@ -59,6 +59,16 @@ export class Thread {
     if (hadFocus) this.#focus(this.find(reply));
   }
 
+  // Put earlier messages before those that are shown; gives the place they are in.
+  prepend(html) {
+    const link = this.#messages.querySelector(".earlier");
+    const hadFocus = link.contains(document.activeElement);
+    const first = link.nextElementSibling;
+    link.replaceWith(parse(html));
+    if (hadFocus) this.#focus(first);
+    return this.#messages;
+  }
+
   // Whoever went by keys through what has been replaced goes on from what has replaced it.
   #focus(article) {
     article.tabIndex = -1;
@@ -82,13 +92,22 @@ export class Thread {
     if (!response.ok) return;
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return;
-    for (const shown of this.#messages.querySelectorAll(":scope > .message:not([data-open])")) {
-      if (!fresh.getElementById(shown.id)) shown.remove();
-    }
+    this.#dropGone(fresh);
     for (const article of fresh.querySelectorAll("#messages > .message")) {
       const shown = document.getElementById(article.id);
       if (!shown) this.#messages.append(article);
       else if ("open" in shown.dataset && !("open" in article.dataset)) shown.replaceWith(article);
+    }
+  }
+
+  // Take out what the fresh copy has no more; it has only the newest messages of a long conversation.
+  #dropGone(fresh) {
+    const shown = [...this.#messages.querySelectorAll(":scope > .message")];
+    const common = shown.findIndex((message) => fresh.getElementById(message.id));
+    if (common < 0) this.#messages.replaceChildren();
+    const isWhole = !fresh.querySelector(".earlier");
+    for (const message of shown.slice(isWhole ? 0 : common)) {
+      if (!fresh.getElementById(message.id) && !("open" in message.dataset)) message.remove();
     }
   }
 }
