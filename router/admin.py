@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -19,9 +22,17 @@ from unfold.decorators import display
 from router import drafts
 from router.advice import advice
 from router.forms import ExamplesOnce, ModelsInOrder, RouteForm
-from router.models import Example, Route, RouteModel, Rule
+from router.models import Correction, Decision, Example, Route, RouteModel, Rule
 from workers.forms import GroupBoxes
 from workers.models import Role
+
+LATELY = timedelta(days=7)
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """How many rows a subquery has, in one column."""
+    counted = rows.order_by().annotate(one=Value(1)).values("one").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)
 
 
 class RoutePart(TabularInline):
@@ -74,7 +85,10 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
 
     form = RouteForm
     inlines = (RouteModelInline, RuleInline, ExampleInline)
-    list_display = ("title", "command", "role", "default", "is_enabled", "threshold", "models", "rules", "examples")
+    list_display = (
+        *("title", "command", "role", "default", "is_enabled", "models", "rules", "examples"),
+        *("decided", "wrong"),
+    )
     list_filter = ("role", "is_enabled")
     search_fields = ("name", "title", "description")
     fieldsets = (
@@ -90,7 +104,15 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         routes = super().get_queryset(request).prefetch_related("route_models__model")
-        return routes.annotate(rule_count=Count("rules", distinct=True), example_count=Count("examples", distinct=True))
+        lately = timezone.now() - LATELY
+        decided = Decision.objects.filter(route=OuterRef("name"), decided_at__gt=lately, shadow_of=None)
+        wrong = Correction.objects.filter(decision__route=OuterRef("name"), filed_at__gt=lately)
+        return routes.annotate(
+            rule_count=Count("rules", distinct=True),
+            example_count=Count("examples", distinct=True),
+            decided_count=_count(decided),
+            wrong_count=_count(wrong),
+        )
 
     @display(description="Command")
     def command(self, route: Route) -> str:
@@ -111,6 +133,14 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
     @display(description="Examples")
     def examples(self, route: Any) -> int:
         return int(route.example_count)
+
+    @display(description="Messages, 7 days", ordering="decided_count")
+    def decided(self, route: Any) -> int:
+        return int(route.decided_count)
+
+    @display(description="Said to be wrong", ordering="wrong_count")
+    def wrong(self, route: Any) -> int:
+        return int(route.wrong_count)
 
     # --- Saving changes the draft ---------------------------------------------------------------------------------
 

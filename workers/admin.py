@@ -17,7 +17,9 @@ from django.views.debug import SafeExceptionReporterFilter
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
+from unfold.views import ChangeList
 
+from workers import failures, health
 from workers.forms import GroupBoxes, ModelForm, ProviderForm
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
@@ -56,6 +58,41 @@ def _unserved(model: Model) -> str:
     return f"No worker serves the queue “{model.queue}”. {start_hint(model.queue)}"
 
 
+def _failures_by_provider() -> dict[str, str]:
+    """What went wrong within the hour, also where another try or another model healed it, in words."""
+    try:
+        found = failures.last_hour()
+    except redis.RedisError:
+        return {}
+    words: dict[str, str] = {}
+    for failure in found:
+        before = f"{words[failure.provider]}, " if failure.provider in words else ""
+        words[failure.provider] = f"{before}{failure.code} ({failure.count})"
+    return words
+
+
+class ModelList(ChangeList):
+    """Models, each with its health."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        found = health.by_model()
+        for model in self.result_list:
+            model.health = found.get(model.pk, health.Health())
+
+
+class ProviderList(ChangeList):
+    """Providers, each with what its models did lately."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        found, failed = health.by_model(), _failures_by_provider()
+        for provider in self.result_list:
+            models = [found[model.pk] for model in provider.models.all() if model.pk in found]
+            provider.answer_count = sum(each.answers for each in models)
+            provider.failures = failed.get(provider.name, "")
+
+
 class ModelInline(TabularInline):
     model = Model
     fields = ("name", "identifier", "context_window", "max_output_tokens", "is_enabled", "more")
@@ -77,12 +114,23 @@ class ModelInline(TabularInline):
 class ProviderAdmin(TestableAdmin):
     form = ProviderForm
     inlines = (ModelInline,)
-    list_display = ("name", "kind", "address", "model_count", "is_enabled")
+    list_display = ("name", "kind", "address", "model_count", "answers", "failures_in_words", "is_enabled")
     list_filter = ("kind", "is_enabled")
     search_fields = ("name", "base_url")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
-        return super().get_queryset(request).annotate(model_count=Count("models"))
+        return super().get_queryset(request).annotate(model_count=Count("models")).prefetch_related("models")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ProviderList
+
+    @display(description="Answers, 24 h")
+    def answers(self, provider: Any) -> int:
+        return int(provider.answer_count)
+
+    @display(description="Failures, 1 h", empty_value="none")
+    def failures_in_words(self, provider: Any) -> str | None:
+        return provider.failures or None
 
     @display(description="Address", empty_value="this machine")
     def address(self, provider: Provider) -> str | None:
@@ -135,7 +183,10 @@ class ProviderAdmin(TestableAdmin):
 @admin.register(Model)
 class CatalogueAdmin(GroupBoxes, TestableAdmin):
     form = ModelForm
-    list_display = ("name", "provider", "identifier", "roles_in_words", "queue_name", "routes", "is_enabled")
+    list_display = (
+        *("name", "provider", "roles_in_words", "queue_name", "routes"),
+        *("health", "answers", "first_token", "last_error", "is_enabled"),
+    )
     list_filter = ("provider", "is_enabled")
     list_select_related = ("provider",)
     search_fields = ("name", "identifier")
@@ -154,6 +205,26 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         return super().get_queryset(request).prefetch_related("route_models__route")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ModelList
+
+    @display(description="Health, 24 h", label={"well": "success", "shaky": "warning", "failing": "danger"})
+    def health(self, model: Any) -> str:
+        return str(model.health.in_a_word)
+
+    @display(description="Answers")
+    def answers(self, model: Any) -> int:
+        return int(model.health.answers)
+
+    @display(description="First token", empty_value="-")
+    def first_token(self, model: Any) -> str | None:
+        took = model.health.first_token
+        return f"{took.total_seconds():.2f} s" if took else None
+
+    @display(description="Last error", empty_value="none")
+    def last_error(self, model: Any) -> str | None:
+        return model.health.last_error or None
 
     @display(description="Can")
     def roles_in_words(self, model: Model) -> str:
