@@ -14,7 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
-from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.models import Conversation, Message, Turn
 from router.models import Revision, Rollout
 from router.policy import model_groups_of, permitted, routes_of
 from router.revisions import content
@@ -34,6 +34,15 @@ def conversation_or_404(user: Person, conversation_id: Any) -> Conversation:
     found = conversations(user).filter(pk=_uuid(conversation_id)).first()
     if found is None:
         raise Http404("No such conversation.")
+    return found
+
+
+def message_or_404(user: Person, message_id: Any) -> Message:
+    """A message or a reply. Raises `Http404` for an id that is malformed, unknown or somebody else's."""
+    messages = Message.objects.select_related("conversation")
+    found = messages.filter(pk=_uuid(message_id), conversation__in=conversations(user)).first()
+    if found is None:
+        raise Http404("No such message.")
     return found
 
 

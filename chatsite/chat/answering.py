@@ -12,9 +12,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from chatsite.chat import access
+from chatsite.chat import access, branches
 from chatsite.chat.models import Conversation, Message, Turn
-from chatsite.chat.turns import newest_message
 from router import evidence
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
@@ -100,7 +99,7 @@ def previewed(user: Any, conversation: Conversation | None, text: str) -> str:
 
 
 def _next_message(conversation: Conversation) -> Message:
-    return Message(conversation=conversation, parent=newest_message(conversation), created_at=timezone.now())
+    return Message(conversation=conversation, parent_id=branches.leaf_of(conversation), created_at=timezone.now())
 
 
 def stored_request(turn: Turn, decision: Decision) -> Request:

@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, corrections, feed, notices, presenting, previewing, turns
+from chatsite.chat import access, branches, corrections, feed, notices, presenting, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -134,6 +134,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._answered(turn, client_id, with_message=False)
             case "correct":
                 await self._correct(frame)
+            case "choose":
+                await in_thread(branches.choose)(self.user, message_id=frame.get("message"))
             case "attach":
                 await self._attach(frame)
             case "stop":
@@ -158,8 +160,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         corrected = await in_thread(corrections.correct)(
             self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
         )
-        if corrected.turn:
-            await self._answered(corrected.turn, None, with_message=False)
+        await self._answered(corrected.turn, None, with_message=False)
         if corrected.text:
             self.deliver({"type": "corrected", "reply": frame.get("reply"), "text": corrected.text})
 
@@ -210,16 +211,13 @@ def _turn_frame(turn: Turn, with_message: bool) -> Frame:
         "url": f"/c/{turn.conversation_id}/",
         "title": str(turn.conversation),
         "reply": str(turn.pk),
-        "replaces": None if with_message else _sibling(turn),
+        "parent": _id(turn.message.parent_id if with_message else turn.message_id),
         "html": render(turn),
     }
 
 
-def _sibling(turn: Turn) -> str | None:
-    """The answer that a new one stands beside: the newest of the others."""
-    others = Turn.objects.filter(message=turn.message_id).exclude(pk=turn.pk).order_by("-queued_at")
-    newest = others.values_list("pk", flat=True).first()
-    return str(newest) if newest else None
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
 
 
 def _parse(text: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from chatsite.chat import access, notices, turns
-from chatsite.chat.models import Message, Turn
+from chatsite.chat.models import Turn
 from chatsite.chat.refusals import RefusedError
 from router.models import Correction, Decision, Safeguards
 
@@ -24,17 +24,16 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Corrected:
-    """What became of it: the new answer, unless the conversation has gone on, and what the person is told."""
+    """What became of it: the new answer, and what the person is told."""
 
-    turn: Turn | None
+    turn: Turn
     text: str = ""
 
 
 def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     """File that an answer came by the wrong route, and have the message answered by another one.
 
-    Where the person chose the route themselves there is nothing to correct, only another answer to have. Where the
-    conversation has gone on, another answer would take the place of all that came after it, so there is none.
+    Where the person chose the route themselves there is nothing to correct, only another answer to have.
     Raises `RefusedError` or `Http404`.
     """
     turn = access.reply_or_404(user, reply_id)
@@ -44,8 +43,6 @@ def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
         if decision.strategy == Decision.Strategy.EXPLICIT:
             return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route))
         text = _file(user, turn.message.text, decision, wanted_route)
-        if Message.objects.filter(parent__parent=turn.message_id).exists():
-            return Corrected(None, text)
         return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route), text)
 
 

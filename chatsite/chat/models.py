@@ -24,6 +24,13 @@ class Conversation(models.Model):
     title = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    leaf = models.ForeignKey(
+        "Message",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Where the branch that is shown ends; empty: at the newest message.",
+    )
 
     class Meta:
         ordering = ["-updated_at"]

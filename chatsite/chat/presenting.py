@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from chatsite.chat import access
+from chatsite.chat.branches import Place, Tree, place_among, siblings_of
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.notices import in_line, notice
@@ -75,6 +76,7 @@ class Entry:
     id: UUID
     role: str
     text: str
+    among: Place  # its alternatives
     rest: str = ""
     client_id: UUID | None = None
     html: SafeString = field(default_factory=SafeString)
@@ -94,23 +96,24 @@ class Entry:
     def is_open(self) -> bool:
         return self.status in Job.OPEN
 
+    @property
+    def look(self) -> str:
+        """What of a finished message can change; a page that shows it otherwise shows it anew."""
+        return f"{self.among.number}/{self.among.count}"
+
 
 def branch(conversation: Conversation) -> list[UUID]:
-    """The messages along the newest branch, oldest first: by their ids, as a page shows a window of them only."""
-    messages = conversation.messages.order_by("created_at").values_list("pk", "parent_id")
-    newest_child: dict[UUID | None, UUID] = {parent_id: pk for pk, parent_id in messages}
-    found: list[UUID] = []
-    while child := newest_child.get(found[-1] if found else None):
-        found.append(child)
-    return found
+    """The messages of the branch that is shown, oldest first: by their ids, as a page shows a window of them only."""
+    return Tree(conversation).branch()
 
 
 def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = None) -> list[Entry]:
-    """Messages of a conversation in the given order, by default those of its branch.
+    """Messages of a conversation in the given order, by default those of the branch that is shown.
 
     The number of queries does not grow with them.
     """
-    wanted = list(branch(conversation) if message_ids is None else message_ids)
+    tree = Tree(conversation)
+    wanted = list(tree.branch() if message_ids is None else message_ids)
     messages = (
         conversation.messages.filter(pk__in=wanted)
         .select_related("turn__decision", "turn__completion__model", "turn__completion__answered_by")
@@ -122,14 +125,16 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
     reader = Reader(conversation)
     return [
-        _user_entry(message) if message.role == Message.Role.USER else _reply_entry(message.turn, titles, reader)
+        _user_entry(message, tree.place_of(message.pk))
+        if message.role == Message.Role.USER
+        else _reply_entry(message.turn, tree.place_of(message.pk), titles, reader)
         for message in shown
     ]
 
 
 def render_turn(turn: Turn) -> str:
     """The HTML of a message and its reply."""
-    return _render_entry(_user_entry(turn.message)) + render_reply(turn)
+    return _render_entry(_user_entry(turn.message, _place_of(turn.message))) + render_reply(turn)
 
 
 def render_reply(turn: Turn) -> str:
@@ -146,6 +151,10 @@ def _render_entry(entry: Entry) -> str:
     return render_to_string("chat/_message.html", {"entry": entry})
 
 
+def _place_of(message: Message) -> Place:
+    return place_among(siblings_of(message), message.pk)
+
+
 def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
     wanted = set(numbers)
     found = Revision.objects.filter(pk__in=wanted).values_list("number", "created_at") if wanted else []
@@ -155,9 +164,9 @@ def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
 # --- Messages -------------------------------------------------------------------------------------------------
 
 
-def _user_entry(message: Message) -> Entry:
+def _user_entry(message: Message, among: Place) -> Entry:
     shown, rest = _fold(message.text)
-    return Entry(id=message.pk, role=message.role, text=shown, rest=rest, client_id=message.client_id)
+    return Entry(id=message.pk, role=message.role, text=shown, among=among, rest=rest, client_id=message.client_id)
 
 
 def _fold(text: str) -> tuple[str, str]:
@@ -171,10 +180,10 @@ def _fold(text: str) -> tuple[str, str]:
 
 def _one_reply(turn: Turn) -> Entry:
     titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    return _reply_entry(turn, titles, Reader(turn.conversation))
+    return _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation))
 
 
-def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> Entry:
+def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader: Reader) -> Entry:
     answer, completion, decision = turn.answer, turn.completion, turn.decision
     text = completion.text if completion and not answer.is_open else ""
     route_titles = titles.get(decision.revision_id, {}) if decision else {}
@@ -184,6 +193,7 @@ def _reply_entry(turn: Turn, titles: Mapping[int, Titles], reader: Reader) -> En
         id=turn.pk,
         role=Message.Role.ASSISTANT,
         text=text,
+        among=among,
         html=render(text),
         status=answer.status,
         state=state,

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chatsite.chat import access
+from chatsite.chat import access, branches
 from chatsite.chat.admission import admit, expected
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
@@ -52,7 +52,7 @@ def submit(
             conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
             message = Message.objects.create(
                 conversation=conversation,
-                parent=newest_message(conversation),
+                parent_id=branches.leaf_of(conversation),
                 role=Message.Role.USER,
                 text=text,
                 user=user,
@@ -66,7 +66,10 @@ def submit(
 
 
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
-    """Queue another answer beside an existing one. Raises `RefusedError`, `BusyError` or `Http404`."""
+    """Queue another answer to the message of an existing one, and show it.
+
+    Raises `RefusedError`, `BusyError` or `Http404`.
+    """
     turn = access.reply_or_404(user, reply_id)
     _check_route(user, wanted_route, "", turn.conversation_id)
     to_meet = expected()
@@ -111,7 +114,7 @@ def _queue_turn(message: Message, wanted_route: str) -> Turn:
         wanted_route=wanted_route,
         person_id=conversation.user_id,
     )
-    Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
+    branches.show(conversation, reply.pk, updated_at=timezone.now())
     turn.enqueue_on_commit()
     tracing.makes(turn.pk)
     with about(reply_id=turn.pk):
@@ -123,11 +126,6 @@ def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
     if client_id is None:
         return None
     return Turn.objects.filter(message__user=user, message__client_id=client_id).order_by("queued_at").first()
-
-
-def newest_message(conversation: Conversation) -> Message | None:
-    """What a new message follows; None in an empty conversation."""
-    return conversation.messages.order_by("-created_at").first()
 
 
 def _clean(text: str) -> str:

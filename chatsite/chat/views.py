@@ -12,11 +12,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.accounts.first_steps import first_steps
-from chatsite.chat import access, conversations, corrections, presenting, turns, windows
-from chatsite.chat.models import Conversation, Turn
+from chatsite.chat import access, branches, conversations, corrections, presenting, turns, windows
+from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
@@ -35,8 +36,11 @@ def new_conversation(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """A conversation; a message posted to it goes at its end."""
-    return _chat(request, access.conversation_or_404(request.user, conversation_id))
+    """A conversation; a message posted to it goes at its end. With `at`, the branch of that message is shown."""
+    found = access.conversation_or_404(request.user, conversation_id)
+    if at := request.GET.get("at"):
+        return _at(branches.choose(request.user, message_id=at))
+    return _chat(request, found)
 
 
 @login_required
@@ -63,6 +67,13 @@ def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Delete a conversation with all its messages."""
     conversations.delete(request.user, conversation_id=conversation_id)
     return redirect("new-conversation")
+
+
+@login_required
+@require_POST
+def choose(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Show the branch of a message."""
+    return _at(branches.choose(request.user, message_id=message_id))
 
 
 @login_required
@@ -140,6 +151,11 @@ def _uuid(value: str) -> UUID | None:
         return UUID(value)
     except ValueError:
         return None
+
+
+def _at(message: Message) -> HttpResponse:
+    """To a message on its conversation's page."""
+    return redirect(f"{reverse('conversation', args=[message.conversation_id])}?from={message.pk}#m-{message.pk}")
 
 
 def _back_to(turn: Turn) -> HttpResponse:

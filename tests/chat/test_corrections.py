@@ -12,8 +12,10 @@ from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 
+from chatsite.chat import branches
 from chatsite.chat.corrections import correct
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.presenting import entries
 from chatsite.chat.refusals import RefusedError
 from router.models import Correction, Route, Safeguards
 from router.revisions import publish
@@ -53,7 +55,6 @@ def test_a_correction_is_filed_and_the_message_answered_again(alice: Any, defaul
 def test_another_wish_for_the_same_answer_changes_what_is_pending(alice: Any, defaults: None) -> None:
     turn = answered(alice)
     first = correct(alice, reply_id=turn.pk, wanted_route="generate").turn
-    assert first
     Turn.objects.filter(pk=first.pk).update(status="failed", finished_at=timezone.now())
     correct(alice, reply_id=turn.pk, wanted_route="classify")
     assert Correction.objects.get().wanted_route == "classify"
@@ -74,7 +75,6 @@ def test_a_double_click_files_and_asks_once(alice: Any, defaults: None) -> None:
 def test_what_was_reviewed_stays_reviewed(alice: Any, defaults: None, state: str) -> None:
     turn = answered(alice)
     first = correct(alice, reply_id=turn.pk, wanted_route="generate").turn
-    assert first
     Turn.objects.filter(pk=first.pk).update(status="failed", finished_at=timezone.now())
     Correction.objects.update(state=state, reviewed_at=timezone.now())
     corrected = correct(alice, reply_id=turn.pk, wanted_route="classify")
@@ -103,13 +103,15 @@ def test_the_cap_is_over_24_hours(alice: Any, defaults: None) -> None:
     assert alice.corrections.count() == 2
 
 
-def test_where_the_conversation_has_gone_on_nothing_is_answered_in_its_place(alice: Any, defaults: None) -> None:
+def test_an_earlier_answer_is_corrected_too_and_what_came_after_it_is_kept(alice: Any, defaults: None) -> None:
     turn = answered(alice)
-    rows.turn(alice, "And now?", conversation=turn.conversation, parent=turn.reply)
+    later = rows.turn(alice, "And now?", conversation=turn.conversation, parent=turn.reply)
     corrected = correct(alice, reply_id=turn.pk, wanted_route="generate")
-    assert corrected.turn is None
-    assert turn.message.turns.count() == 1
+    conversation = Conversation.objects.get()
+    assert [entry.id for entry in entries(conversation)] == [turn.message_id, corrected.turn.pk]
     assert Correction.objects.count() == 1
+    branches.choose(alice, message_id=turn.pk)
+    assert entries(Conversation.objects.get())[-1].id == later.pk
 
 
 def test_ones_own_choice_is_answered_again_without_a_correction(alice: Any, defaults: None) -> None:
@@ -173,7 +175,7 @@ async def test_all_tabs_get_the_new_answer_and_the_one_that_asked_is_thanked(ali
         theirs = await phone.until("turn")
         await phone.send(type="ping")
         await phone.until("pong")
-    assert frame["replaces"] == str(turn.pk)
+    assert frame["parent"] == str(turn.message_id)
     assert theirs["reply"] == frame["reply"]
     assert corrected["text"] == "Thank you: an admin will look at it."
     assert not [frame for frame in phone.frames if frame["type"] == "corrected"]

@@ -175,7 +175,12 @@ CONVERSATION_PAGES = [
     ("conversation-rename", "post"),
     ("conversation-delete", "post"),
 ]
-REPLY_PAGES = [("reply-stop", "post"), ("reply-again", "post"), ("reply-text", "get")]
+REPLY_PAGES = [
+    ("message-choose", "post"),
+    ("reply-stop", "post"),
+    ("reply-again", "post"),
+    ("reply-text", "get"),
+]
 
 
 def test_earlier_messages_of_somebody_else_do_not_exist(page: Client, alice: Any, bob: Any) -> None:

@@ -62,7 +62,7 @@ def test_a_long_message_of_any_shape_is_folded(alice: Any, text: str) -> None:
     assert shown.text
 
 
-def test_only_the_newest_branch_is_shown(alice: Any) -> None:
+def test_without_a_choice_the_newest_branch_is_shown(alice: Any) -> None:
     first = rows.turn(alice, "Question", "First answer")
     rows.turn(alice, "More", "To the first", conversation=first.conversation, parent=first.reply)
     rows.reply(first.message, "Second answer")

@@ -1,4 +1,5 @@
 // The chat page, put together.
+import { listenToAlternatives } from "./alternatives.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { addCopyButtons } from "./copy.js";
@@ -46,29 +47,17 @@ const sidebar = new Sidebar();
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const preview = new Preview({ socket, thread });
-const stream = new Stream({ socket, thread, composer, sidebar, scroll, announcer, preview, decorate: addCopyButtons });
-new Earlier({ thread, scroll, decorate: addCopyButtons });
+const earlier = new Earlier({ thread, scroll, decorate: addCopyButtons });
+const stream = new Stream({
+  ...{ socket, thread, composer, sidebar, scroll, announcer, preview, earlier },
+  decorate: addCopyButtons,
+});
 
 function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
 }
 
-// Whether the wish for another answer, perhaps by another route, could be handed over.
-function answerAgain(button) {
-  const { reply } = button.closest("[data-reply]").dataset;
-  const isOut = socket.send({ type: button.dataset.action, reply, ...(button.value && { route: button.value }) });
-  const panel = isOut && button.closest(".reroute");
-  if (panel) {
-    panel.open = false;
-    panel.querySelector("summary").focus();
-  }
-  return isOut;
-}
-
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-action=again], [data-action=correct]");
-  if (button && answerAgain(button)) event.preventDefault(); // otherwise the form is posted
-
   const starter = event.target.closest("[data-action=try]");
   if (starter) {
     event.preventDefault();
@@ -84,6 +73,7 @@ document.querySelector("[data-action=sign-out]").addEventListener("submit", () =
   forgetDrafts(thread.user);
 });
 addEventListener("popstate", () => location.reload());
+listenToAlternatives(socket);
 listenToKeys({ composer, stopNewest });
 addCopyButtons(document);
 socket.open();

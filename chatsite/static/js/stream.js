@@ -7,7 +7,7 @@ export class Stream {
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
 
-  // `page` has socket, thread, composer, sidebar, scroll, announcer, preview and decorate(element).
+  // `page` has socket, thread, composer, sidebar, scroll, announcer, preview, earlier and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -32,6 +32,9 @@ export class Stream {
       case "turn":
         sidebar.remember(frame);
         this.#add(frame);
+        break;
+      case "branch":
+        if (frame.conversation === thread.conversation) this.#showBranch();
         break;
       case "decided":
         reply?.decided(frame.html);
@@ -98,6 +101,14 @@ export class Stream {
     await this.#page.thread.catchUp().catch(() => {}); // the next interruption tries again
     this.#forgetGone();
     this.#page.decorate(document);
+    this.#page.earlier.watch();
+  }
+
+  // What follows some message has changed.
+  async #showBranch() {
+    await this.refresh();
+    this.#watchNew();
+    this.#page.scroll.keep();
   }
 
   #delta(reply, frame) {
@@ -145,7 +156,7 @@ export class Stream {
     const { thread, sidebar, composer, scroll } = this.#page;
     if (!thread.conversation && frame.conversation === this.#begun) thread.become(frame);
     if (frame.conversation === thread.conversation) {
-      thread.add(frame);
+      if (!thread.add(frame)) this.#showBranch();
       sidebar.markCurrent(frame.conversation);
       scroll.news();
       this.#watchNew();

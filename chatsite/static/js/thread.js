@@ -7,9 +7,16 @@ function parse(html) {
   return template.content;
 }
 
+// An answer that is still being written on both sides belongs to its stream.
+function isOutdated(shown, fresh) {
+  if ("open" in fresh.dataset) return false;
+  return "open" in shown.dataset || shown.dataset.look !== fresh.dataset.look;
+}
+
 export class Thread {
   #thread = document.getElementById("thread");
   #messages = document.getElementById("messages");
+  #added = 0; // how often something was added
 
   get conversation() {
     return this.#thread.dataset.conversation || null;
@@ -46,17 +53,18 @@ export class Thread {
     return document.getElementById(`m-${reply}`);
   }
 
-  // Add what `html` has and the page has not. An alternative takes the place of what it `replaces` and all after it.
-  add({ html, reply, replaces }) {
-    if (this.find(reply)) return;
-    const replaced = replaces && this.find(replaces);
-    const hadFocus = replaced?.contains(document.activeElement);
-    while (replaced && this.#messages.lastElementChild !== replaced) this.#messages.lastElementChild.remove();
-    replaced?.remove();
-    for (const article of parse(html).querySelectorAll(".message")) {
-      if (!document.getElementById(article.id)) this.#messages.append(article);
-    }
-    if (hadFocus) this.#focus(this.find(reply));
+  // Add what follows the message `parent` (null: the first one) instead of what follows it on the page.
+  // Whether the page has that message.
+  add({ html, reply, parent }) {
+    if (this.find(reply)) return true;
+    const before = parent && this.find(parent);
+    if (parent && !before) return false;
+    this.#added++;
+    this.#keepingFocus(() => {
+      while (this.#messages.lastElementChild !== before) this.#messages.lastElementChild.remove();
+      this.#messages.append(...parse(html).querySelectorAll(".message"));
+    });
+    return true;
   }
 
   // Put earlier messages before those that are shown; gives the place they are in.
@@ -69,10 +77,23 @@ export class Thread {
     return this.#messages;
   }
 
-  // Whoever went by keys through what has been replaced goes on from what has replaced it.
   #focus(article) {
     article.tabIndex = -1;
     article.focus({ preventScroll: true });
+  }
+
+  // Whoever went by keys through what `change` replaces goes on from what has replaced it.
+  #keepingFocus(change) {
+    const { activeElement: focused } = document;
+    const place = [...this.#messages.children].findIndex((article) => article.contains(focused));
+    change();
+    if (place === -1 || focused.isConnected) return;
+    const article = this.#messages.children[place] ?? this.#messages.lastElementChild;
+    if (!article) return;
+    const arrows = [...article.querySelectorAll("[data-way]:enabled")];
+    const arrow = arrows.find((each) => each.dataset.way === focused.dataset.way) ?? arrows[0];
+    if (focused.dataset.way && arrow) arrow.focus({ preventScroll: true });
+    else this.#focus(article);
   }
 
   // Show the finished answer.
@@ -88,26 +109,28 @@ export class Thread {
   // Take over from a fresh copy of the page what is missing here, finished there, or gone.
   async catchUp() {
     if (!this.conversation) return;
+    const added = this.#added;
     const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
     if (!response.ok) return;
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return;
-    this.#dropGone(fresh);
-    for (const article of fresh.querySelectorAll("#messages > .message")) {
-      const shown = document.getElementById(article.id);
-      if (!shown) this.#messages.append(article);
-      else if ("open" in shown.dataset && !("open" in article.dataset)) shown.replaceWith(article);
-    }
+    if (added !== this.#added) return this.catchUp(); // the copy may be older than what came meanwhile
+    this.#keepingFocus(() => this.#take(fresh));
   }
 
-  // Take out what the fresh copy has no more; it has only the newest messages of a long conversation.
-  #dropGone(fresh) {
-    const shown = [...this.#messages.querySelectorAll(":scope > .message")];
-    const common = shown.findIndex((message) => fresh.getElementById(message.id));
-    if (common < 0) this.#messages.replaceChildren();
+  // Show what the fresh copy shows; of a long conversation it has only the newest messages.
+  #take(fresh) {
+    const articles = [...fresh.querySelectorAll("#messages > .message")];
+    const ids = new Set(articles.map((article) => article.id));
+    const shown = [...this.#messages.children];
+    const common = shown.findIndex((article) => ids.has(article.id));
+    if (common < 0) return this.#messages.replaceChildren(...fresh.getElementById("messages").children);
     const isWhole = !fresh.querySelector(".earlier");
-    for (const message of shown.slice(isWhole ? 0 : common)) {
-      if (!fresh.getElementById(message.id) && !("open" in message.dataset)) message.remove();
+    for (const article of shown.slice(isWhole ? 0 : common)) if (!ids.has(article.id)) article.remove();
+    for (const article of articles) {
+      const before = document.getElementById(article.id);
+      if (!before) this.#messages.append(article);
+      else if (isOutdated(before, article)) before.replaceWith(article);
     }
   }
 }

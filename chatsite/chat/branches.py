@@ -1,0 +1,96 @@
+"""Which of a conversation's alternatives are shown: the branch from its first message to its leaf.
+
+A message can have several answers and several wordings, as siblings in a tree. The conversation keeps where the branch
+that is shown ends, so that it is the same in every tab and after a year; a new message goes there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chatsite.chat import access, feed
+from chatsite.chat.models import Conversation, Message
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a message stands among its alternatives, and the ones before and after it."""
+
+    number: int
+    count: int
+    previous: UUID | None
+    next: UUID | None
+
+
+class Tree:
+    """The ids of a conversation's messages, each with those that follow it, oldest first. One query."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        rows = list(conversation.messages.order_by("created_at").values_list("pk", "parent_id"))
+        self._parents = dict(rows)
+        self._children: dict[UUID | None, list[UUID]] = {}
+        for pk, parent_id in rows:
+            self._children.setdefault(parent_id, []).append(pk)
+        self._leaf = conversation.leaf_id or (rows[-1][0] if rows else None)
+
+    def branch(self) -> list[UUID]:
+        """The messages that are shown, oldest first."""
+        path = []
+        pk = self._leaf and self.end_of(self._leaf)
+        while pk:
+            path.append(pk)
+            pk = self._parents[pk]
+        return path[::-1]
+
+    def end_of(self, pk: UUID) -> UUID:
+        """Where the conversation went on from a message: to the newest of what follows it, and so on."""
+        while pk in self._children:
+            pk = self._children[pk][-1]
+        return pk
+
+    def place_of(self, pk: UUID) -> Place:
+        """Where a message stands among its alternatives."""
+        return place_among(self._children[self._parents[pk]], pk)
+
+
+def place_among(siblings: list[UUID], pk: UUID) -> Place:
+    """Where a message stands among all that follow the same message, itself included, oldest first."""
+    index = siblings.index(pk)
+    return Place(
+        number=index + 1,
+        count=len(siblings),
+        previous=siblings[index - 1] if index else None,
+        next=siblings[index + 1] if index + 1 < len(siblings) else None,
+    )
+
+
+def siblings_of(message: Message) -> list[UUID]:
+    """A message and its alternatives, oldest first."""
+    siblings = Message.objects.filter(conversation=message.conversation_id, parent=message.parent_id)
+    return list(siblings.order_by("created_at").values_list("pk", flat=True))
+
+
+def leaf_of(conversation: Conversation) -> UUID | None:
+    """What a new message follows, as the database says now; None in an empty conversation."""
+    leaf = Conversation.objects.filter(pk=conversation.pk).values_list("leaf", flat=True).first()
+    return leaf or conversation.messages.order_by("-created_at").values_list("pk", flat=True).first()
+
+
+def show(conversation: Conversation, leaf: UUID, **facts: Any) -> None:
+    """From now on, show the branch that ends at `leaf`. `facts` are other fields to be saved with it."""
+    Conversation.objects.filter(pk=conversation.pk).update(leaf=leaf, **facts)
+
+
+def choose(user: Any, *, message_id: Any) -> Message:
+    """Show the branch of a message in all tabs of the person, up to the newest that came of it.
+
+    A message that is shown already changes nothing. Raises `Http404`.
+    """
+    message = access.message_or_404(user, message_id)
+    tree = Tree(message.conversation)
+    if message.pk not in tree.branch():
+        show(message.conversation, tree.end_of(message.pk))
+        feed.tell(user.pk, {"type": "branch", "conversation": str(message.conversation_id)})
+    return message

@@ -1,0 +1,24 @@
+// What a person does to have other answers, or to see those that there are. Each is a form that works by itself, and
+// goes through the socket where there is one.
+
+// `frame` for what the button asks.
+function frameOf(button) {
+  const { action } = button.dataset;
+  if (action === "choose") return { type: action, message: button.value };
+  return { type: action, reply: button.closest("[data-reply]").dataset.reply, ...(button.value && { route: button.value }) };
+}
+
+function fold(panel) {
+  panel.open = false;
+  panel.querySelector("summary").focus();
+}
+
+export function listenToAlternatives(socket) {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-action=again], [data-action=correct], [data-action=choose]");
+    if (!button || !socket.send(frameOf(button))) return; // otherwise the form is posted
+    event.preventDefault();
+    const panel = button.closest(".reroute");
+    if (panel) fold(panel);
+  });
+}

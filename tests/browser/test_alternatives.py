@@ -1,0 +1,68 @@
+"""Several answers to a message, as people meet them: given again anywhere, and looked through by arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import answer, ask, finish
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(autouse=True)
+def _answers(connect: Callable[..., Any]) -> None:
+    connect("echo")
+
+
+def converse(page: Page) -> None:
+    """Two questions, and then another answer to the first."""
+    finish(ask(page, "One"))
+    finish(ask(page, "Two"))
+    page.locator(".reply").first.get_by_label("Answer again", exact=True).click()
+    expect(page.locator(".reply")).to_have_count(1)
+    finish(page.locator(".reply"))
+
+
+def test_an_earlier_answer_is_given_again_and_the_arrows_lead_back(page: Page) -> None:
+    converse(page)
+    expect(page.locator(".reply .among")).to_have_text("2/2")
+    page.get_by_label("Previous version").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".reply")).to_have_count(2)
+    expect(answer(page.locator(".reply").nth(1))).to_have_text("Two")
+    expect(page.locator(".reply .among")).to_have_text("1/2")
+    expect(page.get_by_label("Next version")).to_be_focused()  # there is no previous one
+    page.reload()
+    expect(page.locator(".reply")).to_have_count(2)
+    finish(ask(page, "Three"))
+    page.get_by_label("Next version").click()
+    expect(page.locator(".reply")).to_have_count(1)
+
+
+def test_another_tab_shows_the_same_branch(page: Page, open_page: OpenPage, alice: Any) -> None:
+    converse(page)
+    other = open_page(alice)
+    other.goto(page.url)
+    expect(other.locator(".reply .among")).to_have_text("2/2")
+    page.get_by_label("Previous version").click()
+    expect(answer(other.locator(".reply").nth(1))).to_have_text("Two")
+    other.locator(".reply").first.get_by_label("Answer again", exact=True).click()
+    expect(page.locator(".reply .among")).to_have_text("3/3")
+    expect(page.locator(".reply")).to_have_count(1)
+    finish(page.locator(".reply"))
+
+
+def test_the_arrows_work_without_a_script(page: Page, open_page: OpenPage, alice: Any) -> None:
+    converse(page)
+    plain = open_page(alice, java_script_enabled=False)
+    plain.goto(page.url)
+    plain.get_by_label("Previous version").click()
+    expect(answer(plain.locator(".reply").nth(1))).to_have_text("Two")
+    plain.get_by_label("Next version").click()
+    expect(plain.locator(".reply .among")).to_have_text("2/2")
