@@ -25,13 +25,31 @@ Person = AbstractBaseUser | AnonymousUser
 
 
 def conversations(user: Person) -> QuerySet[Conversation]:
-    """The person's conversations, newest first."""
+    """The person's conversations, newest first, without those that they have deleted."""
+    return _owned(user).filter(deleted_at=None)
+
+
+def deleted_conversations(user: Person) -> QuerySet[Conversation]:
+    """Those whose deletion can still be undone."""
+    return _owned(user).exclude(deleted_at=None)
+
+
+def _owned(user: Person) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user_id=user.pk) if user.is_authenticated else Conversation.objects.none()
 
 
 def conversation_or_404(user: Person, conversation_id: Any) -> Conversation:
-    """Raises `Http404` for an id that is malformed, unknown or somebody else's."""
-    found = conversations(user).filter(pk=_uuid(conversation_id)).first()
+    """Raises `Http404` for an id that is malformed, unknown, somebody else's, or that of a deleted one."""
+    return _one_of(conversations(user), conversation_id)
+
+
+def deleted_conversation_or_404(user: Person, conversation_id: Any) -> Conversation:
+    """Raises `Http404` unless the person has deleted it a moment ago."""
+    return _one_of(deleted_conversations(user), conversation_id)
+
+
+def _one_of(rows: QuerySet[Conversation], conversation_id: Any) -> Conversation:
+    found = rows.filter(pk=_uuid(conversation_id)).first()
     if found is None:
         raise Http404("No such conversation.")
     return found

@@ -7,4 +7,7 @@ class ChatConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
-        from chatsite.chat import signals  # noqa: F401
+        from chatsite.chat import conversations, signals  # noqa: F401
+        from workers.reaper import on_duty
+
+        on_duty.connect(conversations.purge, dispatch_uid="purging")

@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, branches, corrections, feed, notices, presenting, previewing, turns
+from chatsite.chat import access, branches, corrections, feed, listing, notices, presenting, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -210,6 +210,7 @@ def _turn_frame(turn: Turn, with_message: bool) -> Frame:
         "conversation": str(turn.conversation_id),
         "url": f"/c/{turn.conversation_id}/",
         "title": str(turn.conversation),
+        "item": listing.item(turn.conversation),
         "reply": str(turn.pk),
         "parent": _id(turn.message.parent_id if with_message else turn.message_id),
         "html": render(turn),

@@ -1,34 +1,125 @@
-"""What a person can do to a whole conversation: rename it, delete it."""
+"""What a person can do to a whole conversation: name it, pin it, archive it, tag it, delete it, have it back.
+
+Every tab of the person hears of it, as one frame that says how the conversation stands now (`listing.frame`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
-from chatsite.chat import access, turns
-from chatsite.chat.models import Conversation
+from chatsite.chat import access, feed, listing, turns
+from chatsite.chat.models import Conversation, Tag
+from chatsite.chat.refusals import RefusedError
 from router.models import Decision
 from workers.models import Completion
+
+UNDO_SECONDS = 120  # after that a deleted conversation goes for good
+MOST_TAGS = 10  # of one conversation
+MOST_TAGS_IN_ALL = 100  # of one person
 
 
 def rename(user: Any, *, conversation_id: Any, title: str) -> Conversation:
     """Give a conversation another title, on one line and cut to size; an empty one changes nothing."""
     conversation = access.conversation_or_404(user, conversation_id)
     if title := " ".join(title.split())[: Conversation._meta.get_field("title").max_length]:
-        conversation.title = title
-        conversation.save(update_fields=["title"])
+        _change(conversation, title=title, named_at=timezone.now())
     return conversation
 
 
-def delete(user: Any, *, conversation_id: Any) -> None:
-    """Delete a conversation with everything that was said, decided and answered in it; open answers are stopped."""
+def pin(user: Any, *, conversation_id: Any, is_pinned: bool) -> Conversation:
+    """Keep a conversation above the others, or no longer. One that was archived comes back."""
+    conversation = access.conversation_or_404(user, conversation_id)
+    if is_pinned:
+        return _change(conversation, pinned_at=timezone.now(), archived_at=None)
+    return _change(conversation, pinned_at=None)
+
+
+def archive(user: Any, *, conversation_id: Any, is_archived: bool) -> Conversation:
+    """Put a conversation out of the list, or back into it. Its next message does that, too."""
+    conversation = access.conversation_or_404(user, conversation_id)
+    if is_archived:
+        return _change(conversation, archived_at=timezone.now(), pinned_at=None)
+    return _change(conversation, archived_at=None)
+
+
+def tag(user: Any, *, conversation_id: Any, names: Iterable[str]) -> Conversation:
+    """Give a conversation these tags and no others. Raises `RefusedError` if they are too many."""
+    conversation = access.conversation_or_404(user, conversation_id)
+    longest = Tag._meta.get_field("name").max_length
+    cleaned = (" ".join(name.split())[:longest].strip() for name in names)
+    wanted = {name.casefold(): name for name in cleaned if name}
+    if len(wanted) > MOST_TAGS:
+        raise RefusedError("too_many_tags", most=MOST_TAGS)
+    with transaction.atomic():
+        get_user_model()._default_manager.select_for_update().get(pk=user.pk)  # two tabs at once make a tag once
+        owned = {one.name.casefold(): one for one in Tag.objects.filter(user=user)}
+        if len(owned.keys() | wanted.keys()) > MOST_TAGS_IN_ALL:
+            raise RefusedError("too_many_tags_in_all", most=MOST_TAGS_IN_ALL)
+        conversation.tags.set(
+            [owned.get(key) or Tag.objects.create(user=user, name=name) for key, name in wanted.items()]
+        )
+        _forget_unused_tags(user)
+        _tell(conversation)
+    return conversation
+
+
+def delete(user: Any, *, conversation_id: Any) -> Conversation:
+    """Delete a conversation: it is nowhere any more, and soon gone for good; open answers are stopped."""
     conversation = access.conversation_or_404(user, conversation_id)
     for turn in conversation.turns.select_related("completion"):
         if turn.answer.is_open:
             turns.stop(user, reply_id=turn.pk)
+    return _change(conversation, deleted_at=timezone.now())
+
+
+def restore(user: Any, *, conversation_id: Any) -> Conversation:
+    """Undo a deletion. Raises `Http404` if there is nothing to undo, or no longer."""
+    conversation = access.conversations(user).filter(pk=conversation_id).first()
+    return conversation or _change(access.deleted_conversation_or_404(user, conversation_id), deleted_at=None)
+
+
+def purge(**_: Any) -> None:
+    """What was deleted goes for good, with all that was said, decided and answered in it. The reaper calls this."""
+    long_ago = timezone.now() - timedelta(seconds=UNDO_SECONDS)
+    for conversation in Conversation.objects.filter(deleted_at__lt=long_ago).select_related("user"):
+        if not any(turn.answer.is_open for turn in conversation.turns.select_related("completion")):
+            _purge(conversation)
+
+
+@transaction.atomic
+def _purge(conversation: Conversation) -> None:
+    turns_of_it = list(conversation.turns.values_list("completion_id", "decision_id"))
+    user = conversation.user
+    conversation.delete()
+    Completion.objects.filter(pk__in=[completion for completion, _ in turns_of_it if completion]).delete()
+    Decision.objects.filter(pk__in=[decision for _, decision in turns_of_it if decision]).delete()
+    _forget_unused_tags(user)
+
+
+def _change(conversation: Conversation, **fields: Any) -> Conversation:
+    for name, value in fields.items():
+        setattr(conversation, name, value)
     with transaction.atomic():
-        turns_of_it = list(conversation.turns.all())
-        conversation.delete()
-        Completion.objects.filter(pk__in=[turn.completion_id for turn in turns_of_it if turn.completion_id]).delete()
-        Decision.objects.filter(pk__in=[turn.decision_id for turn in turns_of_it if turn.decision_id]).delete()
+        conversation.save(update_fields=list(fields))
+        _tell(conversation)
+    return conversation
+
+
+def _tell(conversation: Conversation) -> None:
+    transaction.on_commit(partial(tell, conversation), robust=True)
+
+
+def tell(conversation: Conversation) -> None:
+    """Tell all tabs of its owner how a conversation stands."""
+    feed.tell(conversation.user_id, listing.frame(conversation.user, conversation.pk))
+
+
+def _forget_unused_tags(user: Any) -> None:
+    Tag.objects.filter(user=user, conversations=None).delete()

@@ -8,12 +8,30 @@ from celery import Task
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from router.models import Decision
 from workers.jobs import Job
 from workers.models import Completion
+
+
+class Tag(models.Model):
+    """A word by which a person finds conversations again. It lasts as long as a conversation has it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = [Lower("name")]
+        constraints = [
+            models.UniqueConstraint("user", Lower("name"), name="a_tag_once_per_person"),
+            models.CheckConstraint(name="a_tag_has_a_name", condition=~Q(name="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Conversation(models.Model):
@@ -31,11 +49,25 @@ class Conversation(models.Model):
         related_name="+",
         help_text="Where the branch that is shown ends; empty: at the newest message.",
     )
+    named_at = models.DateTimeField(null=True, help_text="When its owner gave it a title, which nothing replaces.")
+    pinned_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True, help_text="It does not exist any more, unless that is undone soon.")
+    tags = models.ManyToManyField(Tag, related_name="conversations")
 
     class Meta:
         ordering = ["-updated_at"]
-        # The sidebar: one person's conversations, newest first.
-        indexes = [models.Index(fields=["user", "-updated_at"])]
+        constraints = [
+            models.CheckConstraint(
+                name="what_is_archived_is_not_pinned", condition=Q(pinned_at=None) | Q(archived_at=None)
+            )
+        ]
+        indexes = [
+            # The sidebar: one person's conversations, newest first, a page at a time.
+            models.Index(fields=["user", "-updated_at", "-id"]),
+            # Those that are to go for good.
+            models.Index(fields=["deleted_at"], condition=~Q(deleted_at=None), name="chat_conversation_deleted"),
+        ]
 
     def __str__(self) -> str:
         return self.title or gettext("New conversation")

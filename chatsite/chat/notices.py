@@ -164,6 +164,12 @@ _NOTICES = {
     ),
     "not_found": Notice(_("That is not here"), _("It may have been deleted, or it belongs to somebody else.")),
     "not_signed_in": Notice(_("You are signed out"), _("Sign in again; what you have typed is kept.")),
+    # Conversations.
+    "too_many_tags": Notice(_("Too many tags"), _("A conversation can have up to {most} tags. Take one away first.")),
+    "too_many_tags_in_all": Notice(
+        _("Too many tags"),
+        _("You can have up to {most} different tags. Use one that you have, or take one away everywhere."),
+    ),
     # What became of a “wrong route”.
     "correction_filed": Notice(_("Thank you"), _("Thank you: an admin will look at it."), is_failure=False),
     "correction_reviewed": Notice(

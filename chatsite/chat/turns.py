@@ -114,7 +114,7 @@ def _queue_turn(message: Message, wanted_route: str) -> Turn:
         wanted_route=wanted_route,
         person_id=conversation.user_id,
     )
-    branches.show(conversation, reply.pk, updated_at=timezone.now())
+    branches.show(conversation, reply.pk, updated_at=timezone.now(), archived_at=None)
     turn.enqueue_on_commit()
     tracing.makes(turn.pk)
     with about(reply_id=turn.pk):

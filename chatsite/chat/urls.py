@@ -1,13 +1,19 @@
 from django.urls import path
 
-from chatsite.chat import views
+from chatsite.chat import conversation_views, views
 
 urlpatterns = [
     path("", views.new_conversation, name="new-conversation"),
     path("c/<uuid:conversation_id>/", views.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/before/<uuid:message_id>/", views.earlier, name="conversation-earlier"),
-    path("c/<uuid:conversation_id>/rename/", views.rename, name="conversation-rename"),
-    path("c/<uuid:conversation_id>/delete/", views.delete, name="conversation-delete"),
+    path("c/<uuid:conversation_id>/menu/", conversation_views.menu, name="conversation-menu"),
+    path("c/<uuid:conversation_id>/rename/", conversation_views.rename, name="conversation-rename"),
+    path("c/<uuid:conversation_id>/pin/", conversation_views.pin, name="conversation-pin"),
+    path("c/<uuid:conversation_id>/archive/", conversation_views.archive, name="conversation-archive"),
+    path("c/<uuid:conversation_id>/tags/", conversation_views.tag, name="conversation-tags"),
+    path("c/<uuid:conversation_id>/delete/", conversation_views.delete, name="conversation-delete"),
+    path("c/<uuid:conversation_id>/restore/", conversation_views.restore, name="conversation-restore"),
+    path("conversations/", conversation_views.conversation_list, name="conversations"),
     path("messages/<uuid:message_id>/choose/", views.choose, name="message-choose"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),

@@ -16,14 +16,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.accounts.first_steps import first_steps
-from chatsite.chat import access, branches, conversations, corrections, presenting, turns, windows
+from chatsite.chat import access, branches, conversations, corrections, listing, presenting, turns, windows
+from chatsite.chat.conversation_views import just_deleted
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.operations.requests import HEADER
-
-SIDEBAR_CONVERSATIONS = 200
 
 
 @login_required
@@ -51,22 +50,6 @@ def earlier(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Ht
     window = windows.before(presenting.branch(conversation), message_id)
     shown = presenting.entries(conversation, window.ids)
     return render(request, "chat/_messages.html", {"conversation": conversation, "window": window, "entries": shown})
-
-
-@login_required
-@require_POST
-def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Give a conversation another title; an empty one changes nothing."""
-    conversations.rename(request.user, conversation_id=conversation_id, title=request.POST.get("title", ""))
-    return redirect("conversation", conversation_id)
-
-
-@login_required
-@require_POST
-def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Delete a conversation with all its messages."""
-    conversations.delete(request.user, conversation_id=conversation_id)
-    return redirect("new-conversation")
 
 
 @login_required
@@ -143,6 +126,7 @@ def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpRespon
         )
     except RefusedError as error:
         return _page(request, conversation, error, draft=text, route=route, client_id=client_id)
+    conversations.tell(turn.conversation)
     return _back_to(turn)
 
 
@@ -172,8 +156,11 @@ def _page(
     is_open = any(entry.is_open for entry in shown)
     context = {
         "conversation": conversation,
-        "conversations": access.conversations(request.user)[:SIDEBAR_CONVERSATIONS],
         "window": window,
+        "page": listing.page(request.user),
+        "tags": listing.tags(request.user),
+        "deleted": just_deleted(request),
+        "undo_seconds": conversations.UNDO_SECONDS,
         "entries": shown,
         "is_open": is_open,
         "notes": _notes(request, keep=is_open),

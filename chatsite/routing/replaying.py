@@ -88,7 +88,8 @@ def start(
 def candidates(since: date | None, until: date | None) -> QuerySet[Decision]:
     """The first decision of each message of those days, the newest first."""
     earlier = Turn.objects.filter(message=OuterRef("turn__message"), decision__lt=OuterRef("pk"))
-    decisions = Decision.objects.filter(~Exists(earlier), turn__isnull=False).order_by("-pk")
+    kept = Decision.objects.filter(turn__isnull=False, turn__conversation__deleted_at=None)
+    decisions = kept.filter(~Exists(earlier)).order_by("-pk")
     if since:
         decisions = decisions.filter(turn__message__created_at__date__gte=since)
     if until:

@@ -166,16 +166,3 @@ def test_a_code_block_is_copied(open_page: OpenPage, alice: Any, connect: Connec
     reply.get_by_role("link", name="Copy the answer").click()
     expect(reply.locator(".copied[data-action=copy-answer]")).to_be_visible()
     assert page.evaluate("() => navigator.clipboard.readText()") == "```python\nif x < 1:\n    pass\n```"
-
-
-def test_a_conversation_is_renamed_and_deleted(page: Page, connect: Connect) -> None:
-    connect("tokens2")
-    finish(ask(page, "A question"))
-    page.get_by_label("Rename or delete this conversation").click()
-    page.get_by_label("Title").fill("A better title")
-    page.get_by_role("button", name="Rename").click()
-    expect(page.locator("#conversations a")).to_have_text(["A better title"])
-    page.get_by_label("Rename or delete this conversation").click()
-    page.get_by_text("Delete this conversation…").click()
-    page.get_by_role("button", name="Delete for good").click()
-    expect(page.locator("#conversations a")).to_have_count(0)

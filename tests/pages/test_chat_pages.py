@@ -114,35 +114,6 @@ def test_the_sidebar_lists_ones_own_conversations(page: Client, alice: Any, bob:
     assert "Somebody else" not in content
 
 
-def test_a_conversation_is_renamed_on_one_line(page: Client, alice: Any) -> None:
-    conversation = rows.turn(alice).conversation
-    page.post(reverse("conversation-rename", args=[conversation.pk]), {"title": "  A  better\ntitle " + "x" * 500})
-    conversation.refresh_from_db()
-    assert conversation.title == ("A better title " + "x" * 500)[:120]
-
-
-def test_an_empty_title_changes_nothing(page: Client, alice: Any) -> None:
-    conversation = rows.turn(alice, "Question").conversation
-    page.post(reverse("conversation-rename", args=[conversation.pk]), {"title": "  "})
-    conversation.refresh_from_db()
-    assert conversation.title == "Question"
-
-
-def test_deleting_a_conversation_leaves_nothing_of_it(page: Client, alice: Any) -> None:
-    from router.models import Decision
-    from workers.models import Completion
-
-    kept = rows.turn(alice, "Kept")
-    turn = rows.turn(alice, "Secret")
-    rows.reply(turn.message, "Another answer")
-    rows.turn(alice, "And more", status="running", conversation=turn.conversation, parent=turn.reply)
-    response = page.post(reverse("conversation-delete", args=[turn.conversation_id]))
-    assert response["Location"] == "/"
-    assert list(Turn.objects.all()) == [kept]
-    assert Message.objects.count() == 2
-    assert (Completion.objects.get(), Decision.objects.get()) == (kept.completion, kept.decision)
-
-
 def test_stopping_and_asking_again_work_without_a_script(page: Client, alice: Any) -> None:
     turn = rows.undecided(alice)
     assert page.post(reverse("reply-stop", args=[turn.pk]))["Location"] == url_of(turn)
@@ -172,8 +143,13 @@ def test_the_text_of_an_answer_that_is_not_there_is_empty(page: Client, alice: A
 CONVERSATION_PAGES = [
     ("conversation", "get"),
     ("conversation", "post"),
+    ("conversation-menu", "get"),
     ("conversation-rename", "post"),
+    ("conversation-pin", "post"),
+    ("conversation-archive", "post"),
+    ("conversation-tags", "post"),
     ("conversation-delete", "post"),
+    ("conversation-restore", "post"),
 ]
 REPLY_PAGES = [
     ("message-choose", "post"),

@@ -2,6 +2,7 @@
 import { listenToAlternatives } from "./alternatives.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
+import { ConversationMenu } from "./conversation-menu.js";
 import { addCopyButtons } from "./copy.js";
 import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
@@ -44,12 +45,13 @@ const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
 const thread = new Thread();
 const scroll = new Scroll();
 const sidebar = new Sidebar();
+const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const preview = new Preview({ socket, thread });
 const earlier = new Earlier({ thread, scroll, decorate: addCopyButtons });
 const stream = new Stream({
-  ...{ socket, thread, composer, sidebar, scroll, announcer, preview, earlier },
+  ...{ socket, thread, composer, sidebar, menu, scroll, announcer, preview, earlier },
   decorate: addCopyButtons,
 });
 

@@ -5,7 +5,7 @@ export function listenToKeys({ composer, stopNewest }) {
     if (event.key === "Escape" && !event.isComposing) {
       const menu = document.querySelector(".menu[open]");
       if (menu) menu.open = false;
-      else stopNewest();
+      else if (!document.querySelector(":popover-open, dialog[open]")) stopNewest();
     }
     const place = event.altKey && /^Digit(\d)$/.exec(event.code)?.[1];
     if (place && composer.choose(Number(place))) event.preventDefault();

@@ -7,7 +7,7 @@ export class Stream {
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
 
-  // `page` has socket, thread, composer, sidebar, scroll, announcer, preview, earlier and decorate(element).
+  // `page` has socket, thread, composer, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -21,7 +21,7 @@ export class Stream {
   }
 
   receive(frame) {
-    const { socket, thread, composer, sidebar, scroll, announcer, preview } = this.#page;
+    const { socket, thread, composer, sidebar, menu, scroll, announcer, preview } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
@@ -35,6 +35,10 @@ export class Stream {
         break;
       case "branch":
         if (frame.conversation === thread.conversation) this.#showBranch();
+        break;
+      case "conversation":
+        sidebar.heard(frame);
+        menu.heard(frame);
         break;
       case "decided":
         reply?.decided(frame.html);
@@ -98,7 +102,8 @@ export class Stream {
 
   // Fetch what is new as a page, which works without a socket.
   async refresh() {
-    await this.#page.thread.catchUp().catch(() => {}); // the next interruption tries again
+    const isGone = await this.#page.thread.catchUp().catch(() => false); // the next interruption tries again
+    if (isGone) this.#page.menu.gone(location.pathname);
     this.#forgetGone();
     this.#page.decorate(document);
     this.#page.earlier.watch();
@@ -109,6 +114,13 @@ export class Stream {
     await this.refresh();
     this.#watchNew();
     this.#page.scroll.keep();
+  }
+
+  // The conversation is gone: nothing is being written any more.
+  end() {
+    this.#replies.clear();
+    this.#page.thread.end();
+    this.#page.composer.showStop(false);
   }
 
   #delta(reply, frame) {

@@ -34,14 +34,23 @@ export class Thread {
   become({ conversation, url, title }) {
     this.#thread.dataset.conversation = conversation;
     history.pushState(null, "", url);
+    this.setTitle(title);
+    document.getElementById("menu").hidden = false;
+  }
+
+  setTitle(title) {
     const heading = document.getElementById("title");
     heading.textContent = title;
     heading.classList.remove("unseen");
     document.title = `${title} - Switchyard`;
-    const menu = document.getElementById("menu");
-    for (const form of menu.querySelectorAll("form")) form.action = url + form.dataset.actionPath;
-    document.getElementById("new-title").value = title;
-    menu.hidden = false;
+  }
+
+  // What was being written never will be.
+  end() {
+    for (const article of this.openReplies) {
+      delete article.dataset.open;
+      article.querySelector(".state")?.remove();
+    }
   }
 
   // Whether the page shows the message that was sent under this id.
@@ -106,16 +115,18 @@ export class Thread {
     });
   }
 
-  // Take over from a fresh copy of the page what is missing here, finished there, or gone.
+  // Take over from a fresh copy of the page what is missing here, finished there, or gone. True if there is no such
+  // conversation any more.
   async catchUp() {
-    if (!this.conversation) return;
+    if (!this.conversation || document.querySelector(".gone")) return false;
     const added = this.#added;
     const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
-    if (!response.ok) return;
+    if (!response.ok) return response.status === 404;
     const fresh = parse(await response.text());
-    if (!fresh.getElementById("messages")) return;
+    if (!fresh.getElementById("messages")) return false;
     if (added !== this.#added) return this.catchUp(); // the copy may be older than what came meanwhile
     this.#keepingFocus(() => this.#take(fresh));
+    return false;
   }
 
   // Show what the fresh copy shows; of a long conversation it has only the newest messages.

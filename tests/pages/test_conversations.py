@@ -1,0 +1,222 @@
+"""The list of one's conversations, and what can be done to them, as plain pages and as frames to all tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from chatsite.chat import conversations
+from chatsite.chat.feed import FEED
+from chatsite.chat.listing import PAGE
+from chatsite.chat.models import Conversation, Message, Tag, Turn
+from router.models import Decision
+from tests.pages import rows
+from workers.connections import client as redis
+from workers.models import Completion
+
+JSON = {"Accept": "application/json"}
+Post = Callable[..., Any]
+
+
+@pytest.fixture
+def page(client: Client, alice: Any) -> Client:
+    """A browser in which Alice is signed in."""
+    rows.revision()
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def post(page: Client, django_capture_on_commit_callbacks: Any) -> Post:
+    """`post(view, conversation, **form)` as the script does it; gives the answer's JSON."""
+
+    def post(view: str, conversation: Conversation, **form: Any) -> Any:
+        with django_capture_on_commit_callbacks(execute=True):
+            return page.post(reverse(f"conversation-{view}", args=[conversation.pk]), form, headers=JSON).json()
+
+    return post
+
+
+def conversation(user: Any, title: str = "Question", **fields: Any) -> Conversation:
+    found = rows.turn(user, title).conversation
+    Conversation.objects.filter(pk=found.pk).update(**fields)
+    found.refresh_from_db()
+    return found
+
+
+def told(user: Any) -> list[dict[str, Any]]:
+    """The frames that all tabs of a person have got."""
+    entries = redis().xrange(FEED)
+    return [orjson.loads(fields[b"frame"]) for _, fields in entries if fields[b"user"].decode() == str(user.pk)]
+
+
+def titles(response: Any) -> list[str]:
+    return [str(found) for found in response.context["page"].conversations]
+
+
+def test_a_conversation_is_renamed_on_one_line_and_every_tab_hears_of_it(post: Post, alice: Any, bob: Any) -> None:
+    mine = conversation(alice)
+    frame = post("rename", mine, title="  A  <b>better</b>\ntitle " + "x" * 500)
+    mine.refresh_from_db()
+    assert mine.title == ("A <b>better</b> title " + "x" * 500)[:120]
+    assert mine.named_at
+    assert told(alice) == [frame]
+    assert told(bob) == []
+    assert (frame["type"], frame["state"], frame["title"]) == ("conversation", "listed", mine.title)
+    assert "&lt;b&gt;better&lt;/b&gt;" in frame["html"]
+
+
+def test_an_empty_title_changes_nothing(post: Post, alice: Any) -> None:
+    mine = conversation(alice)
+    post("rename", mine, title="  ")
+    mine.refresh_from_db()
+    assert (mine.title, mine.named_at) == ("Question", None)
+
+
+def test_without_a_script_each_form_leads_back_to_a_page(page: Client, alice: Any) -> None:
+    mine = conversation(alice)
+    here = reverse("conversation", args=[mine.pk])
+    for view in ("rename", "pin", "archive", "tags"):
+        assert page.post(reverse(f"conversation-{view}", args=[mine.pk]), {"on": "1"})["Location"] == here
+    deleted = page.post(reverse("conversation-delete", args=[mine.pk]))["Location"]
+    assert reverse("conversation-restore", args=[mine.pk]) in page.get(deleted).content.decode()
+    assert page.post(reverse("conversation-restore", args=[mine.pk]))["Location"] == here
+    assert page.get(here).status_code == 200
+    elsewhere = {"next": "//evil.example/"}
+    assert page.post(reverse("conversation-archive", args=[mine.pk]), elsewhere)["Location"] == here
+
+
+def test_the_list_is_in_groups_with_the_pinned_ones_first(page: Client, alice: Any) -> None:
+    noon = timezone.localtime().replace(hour=12)
+    for days, title in enumerate(("today", "yesterday", "two", "three")):
+        conversation(alice, title, updated_at=noon - timedelta(days=days))
+    conversation(alice, "eight", updated_at=noon - timedelta(days=8))
+    conversation(alice, "kept", updated_at=noon - timedelta(days=90), pinned_at=noon)
+    conversation(alice, "put away", archived_at=noon)
+    conversation(alice, "gone", deleted_at=noon)
+    groups = {group.name: [str(one) for one in group.conversations] for group in page.get("/").context["page"].groups}
+    assert groups == {
+        "pinned": ["kept"],
+        "today": ["today"],
+        "yesterday": ["yesterday"],
+        "week": ["two", "three"],
+        "older": ["eight"],
+    }
+
+
+def test_older_ones_come_a_page_at_a_time_whatever_happens_meanwhile(page: Client, alice: Any) -> None:
+    same = timezone.now() - timedelta(days=30)  # even of the same moment, each comes once
+    Conversation.objects.bulk_create(Conversation(user=alice, title=str(n), updated_at=same) for n in range(2 * PAGE))
+    seen = titles(response := page.get("/"))
+    conversation(alice, "in between")
+    while older := response.context["page"].older:
+        response = page.get(reverse("conversations"), {"before": older}, headers={"X-Fragment": "1"})
+        assert "<html" not in response.content.decode()
+        seen += titles(response)
+    assert sorted(seen, key=int) == [str(n) for n in range(2 * PAGE)]
+
+
+@pytest.mark.parametrize("key", ["nonsense", "-", "9" * 400 + "-" + "0" * 32, "1-x", "%00"])
+def test_a_key_that_means_nothing_is_as_good_as_none(page: Client, alice: Any, key: str) -> None:
+    conversation(alice)
+    assert titles(page.get(reverse("conversations"), {"before": key, "tag": key})) == ["Question"]
+
+
+def test_archived_ones_have_a_list_of_their_own_and_come_back(post: Post, page: Client, alice: Any) -> None:
+    mine = conversation(alice, pinned_at=timezone.now())
+    assert post("archive", mine, on="1")["state"] == "archived"
+    assert titles(page.get("/")) == []
+    archive = page.get(reverse("conversations"), {"archive": "1"})
+    assert titles(archive) == ["Question"]
+    assert page.get(reverse("conversation", args=[mine.pk])).status_code == 200
+    assert post("archive", mine)["state"] == "listed"
+    assert titles(page.get("/")) == ["Question"]
+
+
+def test_writing_in_an_archived_conversation_brings_it_back(page: Client, alice: Any) -> None:
+    mine = conversation(alice, archived_at=timezone.now())
+    page.post(reverse("conversation", args=[mine.pk]), {"text": "And then?"})
+    assert titles(page.get("/")) == ["Question"]
+
+
+def test_a_conversation_has_tags_and_is_found_by_them(post: Post, page: Client, alice: Any, bob: Any) -> None:
+    mine, other = conversation(alice), conversation(alice, "Other")
+    Tag.objects.create(user=bob, name="secret")
+    frame = post("tags", mine, new=" Work , <b>odd</b>,, work")
+    post("tags", other, tag=["WORK"])
+    assert "&lt;b&gt;odd&lt;/b&gt;" in frame["tags"]
+    assert "secret" not in frame["tags"]
+    assert [str(tag) for tag in page.get("/").context["tags"]] == ["<b>odd</b>", "work"]
+    odd = mine.tags.get(name="<b>odd</b>")
+    assert titles(page.get(reverse("conversations"), {"tag": odd.pk})) == ["Question"]
+    post("tags", mine, tag=["work"])
+    assert Tag.objects.filter(user=alice).count() == 1  # what nothing has any more is gone
+    bobs = Tag.objects.get(user=bob)
+    assert titles(page.get(reverse("conversations"), {"tag": bobs.pk})) == titles(page.get("/"))
+
+
+def test_too_many_tags_are_refused_in_words(post: Post, page: Client, alice: Any) -> None:
+    mine = conversation(alice)
+    names = ",".join(map(str, range(11)))
+    assert post("tags", mine, new=names)["text"] == "A conversation can have up to 10 tags. Take one away first."
+    response = page.post(reverse("conversation-tags", args=[mine.pk]), {"new": names})
+    assert response.status_code == 400
+    assert "up to 10 tags" in response.content.decode()
+    assert not Tag.objects.exists()
+    Tag.objects.bulk_create(Tag(user=alice, name=f"tag {n}") for n in range(100))
+    assert post("tags", mine, new="one more")["code"] == "too_many_tags_in_all"
+
+
+def test_what_is_deleted_is_nowhere_and_can_be_had_back(post: Post, page: Client, alice: Any) -> None:
+    turn = rows.undecided(alice)
+    mine = turn.conversation
+    frame = post("delete", mine)
+    assert (frame["state"], frame["title"], frame["html"]) == ("deleted", "Hello", "")
+    assert told(alice) == [frame]
+    turn.refresh_from_db()
+    assert turn.status == "cancelled"
+    assert titles(page.get("/")) == []
+    for address in (reverse("conversation", args=[mine.pk]), reverse("reply-text", args=[turn.pk])):
+        assert page.get(address).status_code == 404
+    conversations.purge()  # too early
+    assert post("restore", mine)["state"] == "listed"
+    assert post("restore", mine)["state"] == "listed"  # twice is no mistake
+    assert titles(page.get("/")) == ["Hello"]
+
+
+def test_nobody_else_undoes_it(page: Client, bob: Any) -> None:
+    theirs = conversation(bob, deleted_at=timezone.now())
+    assert page.post(reverse("conversation-restore", args=[theirs.pk])).status_code == 404
+    assert "Question" not in page.get("/", {"deleted": theirs.pk}).content.decode()
+
+
+def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, alice: Any) -> None:
+    kept = rows.turn(alice, "Kept")
+    turn = rows.turn(alice, "Secret")
+    rows.reply(turn.message, "Another answer")
+    rows.turn(alice, "And more", conversation=turn.conversation, parent=turn.reply)
+    turn.conversation.tags.create(user=alice, name="work")
+    long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 1)
+    Conversation.objects.filter(pk=turn.conversation_id).update(deleted_at=long_ago)
+    conversations.purge()
+    assert list(Turn.objects.all()) == [kept]
+    assert Message.objects.count() == 2
+    assert (Completion.objects.get(), Decision.objects.get()) == (kept.completion, kept.decision)
+    assert not Tag.objects.exists()
+    assert page.post(reverse("conversation-restore", args=[turn.conversation_id])).status_code == 404
+    assert page.get("/", {"deleted": turn.conversation_id}).status_code == 200
+
+
+def test_an_answer_that_is_still_being_stopped_keeps_its_rows(alice: Any) -> None:
+    turn = rows.turn(alice, status="running")
+    long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 1)
+    Conversation.objects.filter(pk=turn.conversation_id).update(deleted_at=long_ago)
+    conversations.purge()
+    assert Turn.objects.get() == turn
