@@ -194,7 +194,7 @@ def test_what_is_deleted_is_nowhere_and_can_be_had_back(post: Post, page: Client
 def test_nobody_else_undoes_it(page: Client, bob: Any) -> None:
     theirs = conversation(bob, deleted_at=timezone.now())
     assert page.post(reverse("conversation-restore", args=[theirs.pk])).status_code == 404
-    assert "Question" not in page.get("/", {"deleted": theirs.pk}).content.decode()
+    assert "Question" not in page.get("/", {"deleted": str(theirs.pk)}).content.decode()
 
 
 def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, alice: Any) -> None:
@@ -211,7 +211,7 @@ def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, a
     assert (Completion.objects.get(), Decision.objects.get()) == (kept.completion, kept.decision)
     assert not Tag.objects.exists()
     assert page.post(reverse("conversation-restore", args=[turn.conversation_id])).status_code == 404
-    assert page.get("/", {"deleted": turn.conversation_id}).status_code == 200
+    assert page.get("/", {"deleted": str(turn.conversation_id)}).status_code == 200
 
 
 def test_an_answer_that_is_still_being_stopped_keeps_its_rows(alice: Any) -> None:
