@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("chatsite.chat.urls")),
+    path("", include("chatsite.writing.urls")),
     path("", include("chatsite.accounts.urls")),
     path("admin/operations/", RedirectView.as_view(pattern_name="admin:operations_board_changelist")),
     path("admin/", admin.site.urls),

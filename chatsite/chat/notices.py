@@ -158,6 +158,10 @@ _NOTICES = {
         _("That did not work"),
         _("Something went wrong on our side. What you have typed is kept; try again in a moment."),
     ),
+    "draft_too_long": Notice(
+        _("This draft is long"),
+        _("A draft of this length is kept in this browser only; it is sent as any other message."),
+    ),
     "bad_frame": Notice(_("That could not be read"), _("The page sent something unexpected. Reload it and try again.")),
     "unknown_event": Notice(
         _("That could not be read"), _("This page is older than the server. Reload it; what you have typed is kept.")

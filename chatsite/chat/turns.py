@@ -20,6 +20,7 @@ from chatsite.chat import access, branches
 from chatsite.chat.admission import admit, expected
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
+from chatsite.writing import drafts
 from workers import stream, tracing
 from workers.connections import cancel_key, client
 from workers.events import Kind
@@ -49,6 +50,7 @@ def submit(
             if earlier := _sent_before(user, client_id):
                 return earlier
             admit(user, to_meet)
+            drafts.clear(user, conversation and conversation.pk)
             conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
             message = Message.objects.create(
                 conversation=conversation,

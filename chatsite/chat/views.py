@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from chatsite.chat.numbers import size
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.operations.requests import HEADER
+from chatsite.writing import drafts
 
 
 @login_required
@@ -171,12 +173,20 @@ def _page(
         "error": error.text if error else "",
         "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
         "first_steps": [] if conversation else first_steps(request.user),
-        **composer,
+        **_composer(request, conversation, composer),
     }
     response = render(request, "chat/page.html", context, status=error.status if error else 200)
     if isinstance(error, BusyError):
         response["Retry-After"] = error.retry_after
     return response
+
+
+def _composer(request: HttpRequest, conversation: Conversation | None, given: dict[str, Any]) -> dict[str, Any]:
+    """What stands in the composer: what was refused or suggested, else the draft."""
+    if given.get("draft"):
+        return {**given, "draft_revision": "", "draft_pasted": "[]"}
+    kept = drafts.draft(request.user, conversation and conversation.pk)
+    return {**given, "draft": kept.text, "draft_revision": kept.revision, "draft_pasted": json.dumps(kept.pasted)}
 
 
 def _notes(request: HttpRequest, keep: bool) -> list[str]:

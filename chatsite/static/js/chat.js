@@ -71,7 +71,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("toggle", (event) => event.target.matches(".message:last-child .reroute") && scroll.keep(), true);
 
 document.querySelector("[data-action=sign-out]").addEventListener("submit", () => {
-  composer.fill("");
+  composer.end();
   forgetDrafts(thread.user);
 });
 addEventListener("popstate", () => location.reload());

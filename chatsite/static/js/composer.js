@@ -1,17 +1,13 @@
-// The composer: typing, drafts, sending. It is emptied only when the server has saved the message.
-import { load, save } from "./drafts.js";
+// The composer: typing and sending. It is emptied only when the server has saved the message.
+import { Commands } from "./commands.js";
+import { Drafts, uuid } from "./drafts.js";
+import { Pasted } from "./pasted.js";
+import { Recall } from "./recall.js";
+import { Waiting } from "./waiting.js";
 
 const BYTES_PER_UNIT = 3; // at most, in UTF-8
-const SAVE_MS = 300;
-
-// crypto.randomUUID exists on secure pages only.
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
+const LABEL_CHARACTERS = 200;
+const MEANWHILE = "while-answering"; // what Enter does while an answer is being written: wait or interrupt
 
 const megabytes = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
@@ -28,29 +24,61 @@ export class Composer {
   #tooLong = document.getElementById("too-long");
   #send = document.getElementById("send");
   #stop = document.getElementById("stop");
+  #meanwhile = document.getElementById("meanwhile");
   #limit = Number(this.#form.dataset.limit);
   #limitWords = this.#size.textContent;
   #sending = null; // the frame that was sent and not accepted yet
-  #sent = null; // the text that was sent last and not accepted, with its client id
-  #saver = 0;
+  #isWriting = false; // an answer is
+  #wantsOther = false; // this time, what Enter does not do by itself
   #socket;
   #thread;
+  #wantsStop;
+  #pasted;
+  #drafts;
+  #recall;
+  #waiting;
 
   // `wantsStop` is called when the person wants the newest answer stopped.
   constructor({ socket, thread, wantsStop }) {
     this.#socket = socket;
     this.#thread = thread;
-    this.#restore();
+    this.#wantsStop = wantsStop;
+    this.#pasted = new Pasted({ text: this.#text, changed: () => this.#typed() });
+    this.#pasted.texts = JSON.parse(this.#form.dataset.pasted);
+    this.#drafts = new Drafts({ form: this.#form, thread, composer: this });
+    new Commands(this.#text); // before the others: its keys are its own while it is open
+    this.#recall = new Recall({ text: this.#text, url: this.#form.dataset.sentUrl, thread });
+    this.#waiting = new Waiting({ socket, thread, composer: this });
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
-    this.#text.addEventListener("input", () => this.#changed());
-    this.#text.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#text.addEventListener("input", () => this.#typed());
+    this.#form.addEventListener("keydown", (event) => this.#pressed(event));
     this.#stop.addEventListener("click", wantsStop);
-    addEventListener("pagehide", () => this.#save());
-    this.#changed();
+    this.#prefer();
+    this.#look();
   }
 
   get isSending() {
     return this.#sending !== null;
+  }
+
+  // Whether a message that waits may go.
+  get isFree() {
+    return !this.isSending && !this.#isWriting;
+  }
+
+  get content() {
+    return { text: this.#text.value, pasted: this.#pasted.texts };
+  }
+
+  // All that would be sent, as one text.
+  get whole() {
+    return [this.#text.value, ...this.#pasted.texts].filter((text) => text.trim()).join("\n\n");
+  }
+
+  show({ text, pasted }) {
+    this.#text.value = text;
+    this.#pasted.texts = pasted;
+    this.#look();
   }
 
   // Put `text` in, to be sent or changed, and show its beginning.
@@ -62,9 +90,15 @@ export class Composer {
     this.#text.scrollTop = 0;
   }
 
+  // The person signs out: nothing of what stands here is kept in this browser.
+  end() {
+    this.#drafts.end();
+  }
+
   // Send again what may have been lost with the connection; sent twice, it is saved once.
   resend() {
     if (this.#sending) this.#socket.send(this.#sending);
+    this.#waiting.resend();
   }
 
   // There is no socket to wait for: what was to go through it is posted.
@@ -75,20 +109,20 @@ export class Composer {
     this.#form.submit();
   }
 
-  // Whether `clientId` is the message that this composer was sending.
+  // Whether `clientId` is a message that this composer was sending.
   accepted(clientId) {
+    if (this.#waiting.accepted(clientId)) return true;
     if (this.#sending?.client_id !== clientId) return false;
-    this.#sent = null;
-    this.#text.value = "";
-    this.choose(0);
+    this.#recall.remember(this.#sending.text);
     this.#release();
-    this.#save();
+    this.#clear();
     return true;
   }
 
   refuse({ client_id: clientId, text }) {
-    if (clientId && clientId !== this.#sending?.client_id) return;
-    this.#release();
+    const hasWaited = this.#waiting.refused(clientId);
+    if (clientId && clientId !== this.#sending?.client_id && !hasWaited) return;
+    if (!hasWaited) this.#release();
     this.#refusal.textContent = text;
     this.#text.focus();
   }
@@ -98,64 +132,113 @@ export class Composer {
     this.#note.textContent = text;
   }
 
+  // Whether an answer is being written has changed, or may have.
   showStop(isWriting) {
+    if (this.#isWriting && !isWriting) this.#waiting.tryAgain();
+    this.#isWriting = isWriting;
     this.#stop.hidden = !isWriting;
+    this.#waiting.release();
+    this.#form.classList.toggle("meanwhile", isWriting || !this.#waiting.isEmpty);
+    this.#look();
   }
 
   // Choose a route by its place; Auto is 0.
   choose(place) {
     const radio = this.#form.elements.route[place];
     if (radio) radio.checked = true;
+    radio?.parentElement.scrollIntoView({ block: "nearest", inline: "nearest" });
     return Boolean(radio);
+  }
+
+  // The draft on the server has changed.
+  draftChanged(frame) {
+    this.#drafts.received(frame);
+  }
+
+  // A message that waited is to be changed: it goes before what has been typed since.
+  takeBack(message) {
+    const { text, pasted } = this.content;
+    this.show({ text: [message.text, text].filter((one) => one.trim()).join("\n\n"), pasted });
+    this.#typed();
+    this.#text.focus();
+  }
+
+  // A message that waited is not to be sent.
+  discard() {
+    this.#text.focus();
   }
 
   #release() {
     this.#sending = null;
     this.#refusal.textContent = "";
-    this.#text.readOnly = false;
-    this.#changed();
+    this.#text.readOnly = this.#pasted.isReadOnly = false;
+    this.#look();
+  }
+
+  // What stood here has become a message.
+  #clear() {
+    this.show({ text: "", pasted: [] });
+    this.choose(0);
+    this.#drafts.accepted();
   }
 
   #pressed(event) {
     // 229: the key belongs to an input method that is composing a character.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.target !== this.#text) return;
     event.preventDefault();
+    this.#wantsOther = event.ctrlKey || event.metaKey;
     this.#form.requestSubmit();
+    this.#wantsOther = false;
   }
 
   #submitted(event) {
     if (this.#socket.isBlocked) return this.#prepareForm(); // the form works by itself
     event.preventDefault();
-    const text = this.#text.value;
-    if (this.isSending || !text.trim() || this.#isTooLong(text)) return;
+    const text = this.whole;
+    if (this.isSending || !text || this.#isTooLong(text)) return;
     this.#refusal.textContent = "";
     this.note("");
-    this.#sending = {
-      type: "send",
-      client_id: this.#clientId(text),
-      conversation: this.#thread.conversation,
-      text,
-      route: this.#form.elements.route.value,
-    };
-    this.#save();
-    this.#text.readOnly = true;
+    const message = { type: "send", client_id: this.#drafts.clientId(), text, route: this.#form.elements.route.value };
+    if (this.#isWriting || !this.#waiting.isEmpty) this.#wait(message);
+    else this.#sendNow({ ...message, conversation: this.#thread.conversation });
+  }
+
+  #sendNow(frame) {
+    this.#sending = frame;
+    this.#drafts.save();
+    this.#text.readOnly = this.#pasted.isReadOnly = true;
     this.#send.disabled = true;
-    const isOut = this.#socket.send(this.#sending);
+    const isOut = this.#socket.send(frame);
     if (!isOut && this.#socket.wasEverOpen) this.#refusal.textContent = this.#form.dataset.waiting;
   }
 
-  #prepareForm() {
-    this.#form.elements.client_id.value = this.#clientId(this.#text.value);
-    this.#save();
+  // An answer is being written: the message goes when that is done, or ends it.
+  #wait(message) {
+    const interrupts = (this.#meanwhile.value === "interrupt") !== this.#wantsOther;
+    const label = message.text.slice(0, LABEL_CHARACTERS);
+    this.#waiting.add({ ...message, client_id: uuid(), label }, { isFirst: interrupts });
+    this.#recall.remember(message.text);
+    this.#clear();
+    if (interrupts && this.#isWriting) this.#wantsStop();
+    this.#waiting.release();
   }
 
-  #changed() {
-    const text = this.#text.value;
-    const isTooLong = this.#isTooLong(text);
-    this.#send.disabled = this.isSending || isTooLong || !text.trim();
+  #prepareForm() {
+    this.#form.elements.client_id.value = this.#drafts.clientId();
+    this.show({ text: this.whole, pasted: [] });
+    this.#drafts.save();
+  }
+
+  #typed() {
+    this.#look();
+    this.#drafts.changed();
+  }
+
+  #look() {
+    const text = this.whole;
+    this.#send.disabled = this.isSending || this.#isTooLong(text) || !text;
     this.#grow();
-    clearTimeout(this.#saver);
-    this.#saver = setTimeout(() => this.#save(), SAVE_MS);
   }
 
   // Says how long the text is as soon as that matters.
@@ -176,38 +259,19 @@ export class Composer {
     this.#text.style.height = `${this.#text.scrollHeight}px`;
   }
 
-  // --- the draft -------------------------------------------------------------------------------------------
-
-  get #key() {
-    return this.#keyOf(this.#thread.conversation ?? "new");
-  }
-
-  #keyOf(conversation) {
-    return `draft:${this.#thread.user}:${conversation}`;
-  }
-
-  #save() {
-    clearTimeout(this.#saver);
-    save(this.#key, { text: this.#text.value, sent: this.#sent });
-  }
-
-  #restore() {
-    this.#forgetArrived(this.#key);
-    this.#forgetArrived(this.#keyOf("new")); // where this conversation may have begun
-    const { text = "", sent = null } = load(this.#key);
-    this.#sent = sent;
-    if (!this.#text.value) this.#text.value = text;
-  }
-
-  // A draft that was sent and is on the page is none any more; the page before could not know.
-  #forgetArrived(key) {
-    const { text, sent } = load(key);
-    if (sent && sent.text === text && this.#thread.has(sent.client_id)) save(key, {});
-  }
-
-  // The same text again is the same message, even from a page that was closed before it heard of the first.
-  #clientId(text) {
-    if (this.#sent?.text !== text) this.#sent = { text, client_id: uuid() };
-    return this.#sent.client_id;
+  // What Enter does while an answer is being written is remembered in this browser.
+  #prefer() {
+    try {
+      this.#meanwhile.value = localStorage.getItem(MEANWHILE) === "interrupt" ? "interrupt" : "wait";
+    } catch {
+      // It lasts as long as the page.
+    }
+    this.#meanwhile.addEventListener("change", () => {
+      try {
+        localStorage.setItem(MEANWHILE, this.#meanwhile.value);
+      } catch {
+        // See above.
+      }
+    });
   }
 }

@@ -1,6 +1,11 @@
-// What was typed and not accepted yet, kept in this browser. Storage that is full or forbidden only means no draft.
+// The draft: kept in this browser first, so that nothing is lost without a connection, then on the server, for the
+// person's other tabs and devices. Storage that is full or forbidden only means that it lasts as long as the page.
 
-export function load(key) {
+const SAVE_MS = 300;
+const POST_MS = 700;
+const BEACON_MAX = 60_000; // browsers take no more of a page that is being left
+
+function load(key) {
   try {
     return JSON.parse(localStorage.getItem(key)) ?? {};
   } catch {
@@ -8,10 +13,9 @@ export function load(key) {
   }
 }
 
-// `draft` is {text, sent: {text, client_id}}; without a text there is nothing to keep.
-export function save(key, draft) {
+function save(key, draft) {
   try {
-    if (draft.text) localStorage.setItem(key, JSON.stringify(draft));
+    if (draft.text || draft.pasted?.length || draft.isNew) localStorage.setItem(key, JSON.stringify(draft));
     else localStorage.removeItem(key);
   } catch {
     // It lasts as long as the page.
@@ -21,8 +25,170 @@ export function save(key, draft) {
 // Somebody who signs out leaves nothing behind for the next person at this computer.
 export function forgetDrafts(user) {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith(`draft:${user}:`)) localStorage.removeItem(key);
+    const theirs = new RegExp(`^(draft|waiting):${user}:`);
+    for (const key of Object.keys(localStorage)) if (theirs.test(key)) localStorage.removeItem(key);
   } catch {
     // There were none.
+  }
+}
+
+// crypto.randomUUID exists on secure pages only.
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+export class Drafts {
+  #form;
+  #thread;
+  #composer;
+  #tab = uuid();
+  #revision; // of the server's copy that this page knows
+  #isNew = false; // what stands here is newer than the server's copy
+  #sent = null; // what was sent last and not accepted, with its client id
+  #posts = Promise.resolve(); // one after the other
+  #saver = 0;
+  #poster = 0;
+  #isOver = false;
+
+  // `composer` has content ({text, pasted}), show(content), whole (all as one text) and isSending.
+  constructor({ form, thread, composer }) {
+    this.#form = form;
+    this.#thread = thread;
+    this.#composer = composer;
+    this.#restore();
+    addEventListener("pagehide", () => this.#leave());
+    addEventListener("online", () => this.#post());
+  }
+
+  // Call when something was typed.
+  changed() {
+    this.#isNew = true;
+    clearTimeout(this.#saver);
+    clearTimeout(this.#poster);
+    this.#saver = setTimeout(() => this.save(), SAVE_MS);
+    this.#poster = setTimeout(() => this.#post(), POST_MS);
+  }
+
+  save() {
+    clearTimeout(this.#saver);
+    if (this.#isOver) return;
+    save(this.#key, { ...this.#composer.content, sent: this.#sent, isNew: this.#isNew });
+  }
+
+  // The same text again is the same message, even from a page that was closed before it heard of the first.
+  clientId() {
+    const text = this.#composer.whole;
+    if (this.#sent?.text !== text) this.#sent = { text, client_id: uuid() };
+    return this.#sent.client_id;
+  }
+
+  // What stood here is a message now, and the composer is empty.
+  accepted() {
+    this.#sent = null;
+    this.#isNew = false;
+    this.save();
+    this.#post(true); // after what was still on its way
+  }
+
+  // Another tab or device has written, or sent what stood here: it is taken over unless somebody is typing here.
+  async received({ conversation, revision, tab }) {
+    if (tab === this.#tab || conversation !== this.#conversation || revision <= this.#revision) return;
+    if (this.#isNew || this.#composer.isSending) return;
+    try {
+      const response = await fetch(`${this.#form.dataset.draftUrl}?conversation=${conversation}`);
+      const draft = await response.json();
+      if (this.#isNew || this.#composer.isSending || conversation !== this.#conversation) return;
+      this.#revision = draft.revision;
+      this.#composer.show(draft);
+      this.#isNew = false;
+      this.save();
+    } catch {
+      // The next change or the next page brings it.
+    }
+  }
+
+  // The person signs out: keep nothing any more.
+  end() {
+    this.#isOver = true;
+    clearTimeout(this.#saver);
+    clearTimeout(this.#poster);
+  }
+
+  get #conversation() {
+    return this.#thread.conversation ?? "";
+  }
+
+  get #key() {
+    return this.#keyOf(this.#conversation || "new");
+  }
+
+  #keyOf(conversation) {
+    return `draft:${this.#thread.user}:${conversation}`;
+  }
+
+  // What the page brought is the server's copy, unless it was refused or is a suggestion.
+  #restore() {
+    const isServers = this.#form.dataset.draftRevision !== "";
+    this.#revision = Number(this.#form.dataset.draftRevision);
+    this.#forgetArrived(this.#key);
+    this.#forgetArrived(this.#keyOf("new")); // where this conversation may have begun
+    const { text = "", pasted = [], sent = null, isNew = false } = load(this.#key);
+    this.#sent = sent;
+    if (!isServers) this.#isNew = true;
+    else if (isNew) {
+      this.#composer.show({ text, pasted });
+      this.changed();
+    }
+  }
+
+  // A draft that was sent and is on the page is none any more; the page before could not know.
+  #forgetArrived(key) {
+    const { text = "", pasted = [], sent } = load(key);
+    const whole = [text, ...pasted].filter(Boolean).join("\n\n");
+    if (sent && sent.text === whole && this.#thread.has(sent.client_id)) save(key, {});
+  }
+
+  #body(conversation, { text, pasted }) {
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", this.#form.elements.csrfmiddlewaretoken.value);
+    body.set("conversation", conversation);
+    body.set("text", text);
+    body.set("pasted", JSON.stringify(pasted));
+    body.set("tab", this.#tab);
+    return body;
+  }
+
+  #post(isCertain = false) {
+    clearTimeout(this.#poster);
+    if (this.#isOver || !(this.#isNew || isCertain)) return;
+    const conversation = this.#conversation;
+    const content = this.#composer.content;
+    this.#posts = this.#posts.then(() => this.#posted(conversation, content));
+  }
+
+  async #posted(conversation, content) {
+    try {
+      const response = await fetch(this.#form.dataset.draftUrl, { method: "POST", body: this.#body(conversation, content) });
+      const { revision } = await response.json();
+      if (!response.ok || conversation !== this.#conversation) return;
+      this.#revision = revision;
+      if (JSON.stringify(content) !== JSON.stringify(this.#composer.content)) return;
+      this.#isNew = false;
+      this.save();
+    } catch {
+      // It stays new here: the next change tries again.
+    }
+  }
+
+  #leave() {
+    this.save();
+    if (this.#isOver || !this.#isNew || this.#composer.isSending) return;
+    const content = this.#composer.content;
+    if (JSON.stringify(content).length > BEACON_MAX / 3) return;
+    navigator.sendBeacon(this.#form.dataset.draftUrl, this.#body(this.#conversation, content));
   }
 }

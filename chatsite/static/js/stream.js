@@ -76,6 +76,9 @@ export class Stream {
       case "preview":
         preview.show(frame);
         break;
+      case "draft":
+        composer.draftChanged(frame);
+        break;
       case "error":
         composer.refuse(frame);
         break;

@@ -1,0 +1,119 @@
+// Messages that wait until the present answer is done, then go out one by one. They are kept in this browser, where all
+// tabs see them; two tabs that send the same one send it once, by its client id.
+
+export class Waiting {
+  #list = document.getElementById("waiting");
+  #item = document.getElementById("waiting-message");
+  #socket;
+  #thread;
+  #composer;
+  #messages = [];
+  #outgoing = null; // the frame that was sent and not accepted yet
+  #isHeld = false; // the first one was refused: it waits for the person
+
+  // `composer` has isFree (nothing is being written or sent), takeBack(message) and discard(message).
+  constructor({ socket, thread, composer }) {
+    this.#socket = socket;
+    this.#thread = thread;
+    this.#composer = composer;
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    addEventListener("storage", (event) => event.key === this.#key && this.#load());
+    this.#load();
+  }
+
+  get isEmpty() {
+    return this.#messages.length === 0;
+  }
+
+  // `message` is a frame to send without its conversation, and `label`, the words that stand for it.
+  add(message, { isFirst = false } = {}) {
+    this.#isHeld = false;
+    this.#keep(isFirst ? [message, ...this.#messages] : [...this.#messages, message]);
+  }
+
+  // Call when there may be nothing to wait for any more.
+  release() {
+    const [next] = this.#messages;
+    if (!next || this.#outgoing || this.#isHeld || !this.#composer.isFree) return;
+    const { label, ...frame } = next;
+    const outgoing = { ...frame, conversation: this.#thread.conversation };
+    if (this.#socket.send(outgoing)) this.#outgoing = outgoing;
+  }
+
+  // What was in the way may be gone.
+  tryAgain() {
+    this.#isHeld = false;
+  }
+
+  resend() {
+    if (this.#outgoing) this.#socket.send(this.#outgoing);
+  }
+
+  // Whether it was one of these.
+  accepted(clientId) {
+    if (!this.#end(clientId)) return false;
+    this.#keep(this.#messages.filter((message) => message.client_id !== clientId));
+    return true;
+  }
+
+  // Whether it was one of these: it stays, first in the line, until the person has seen to it.
+  refused(clientId) {
+    this.#isHeld = this.#end(clientId);
+    return this.#isHeld;
+  }
+
+  #end(clientId) {
+    if (!clientId || this.#outgoing?.client_id !== clientId) return false;
+    this.#outgoing = null;
+    return true;
+  }
+
+  get #key() {
+    return `waiting:${this.#thread.user}:${this.#thread.conversation}`;
+  }
+
+  #load() {
+    try {
+      this.#messages = JSON.parse(localStorage.getItem(this.#key)) ?? [];
+    } catch {
+      // They last as long as the page.
+    }
+    this.#show();
+  }
+
+  #keep(messages) {
+    this.#messages = messages;
+    try {
+      if (messages.length) localStorage.setItem(this.#key, JSON.stringify(messages));
+      else localStorage.removeItem(this.#key);
+    } catch {
+      // They last as long as the page.
+    }
+    this.#show();
+  }
+
+  #show() {
+    this.#list.hidden = this.isEmpty;
+    this.#list.querySelectorAll("[data-client-id]").forEach((item) => item.remove());
+    for (const message of this.#messages) {
+      const item = this.#item.content.firstElementChild.cloneNode(true);
+      item.dataset.clientId = message.client_id;
+      item.querySelector(".waiting-text").textContent = message.label;
+      this.#list.append(item);
+    }
+  }
+
+  #clicked(event) {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const { clientId } = button.closest("[data-client-id]").dataset;
+    const message = this.#messages.find((one) => one.client_id === clientId);
+    if (message && clientId !== this.#outgoing?.client_id) {
+      this.#isHeld = false;
+      this.#keep(this.#messages.filter((one) => one.client_id !== clientId));
+      if (button.value === "edit") this.#composer.takeBack(message);
+      else this.#composer.discard(message);
+    }
+    this.release();
+  }
+}

@@ -1,0 +1,65 @@
+"""Drafts: one for each conversation of a person and one for a new one, the same on all their devices.
+
+The last writer wins. Other tabs are told that something is new, not what: they fetch it if nobody is typing in them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from chatsite.chat import access, feed
+from chatsite.chat.refusals import RefusedError
+from chatsite.writing.models import Draft
+
+MAX_BYTES = 200_000  # a longer one is kept in the browser alone
+
+
+def draft(user: Any, conversation_id: Any = None) -> Draft:
+    """The draft of a conversation (of a new one without an id), empty if there is none. Raises `Http404`."""
+    conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
+    found = Draft.objects.filter(user=user, conversation=conversation).first()
+    return found or Draft(user=user, conversation=conversation, revision=0)
+
+
+def keep(user: Any, *, conversation_id: Any = None, text: str, pasted: list[str], tab: str) -> int:
+    """Keep what a tab has in its composer; gives the revision. Raises `RefusedError` if it is too long, `Http404`."""
+    text = _storable(text)
+    pasted = list(filter(None, map(_storable, pasted)))
+    if len(text.encode()) + sum(len(one.encode()) for one in pasted) > MAX_BYTES:
+        raise RefusedError("draft_too_long")
+    known = draft(user, conversation_id)
+    if (known.text, known.pasted) == (text, pasted):
+        return known.revision
+    theirs = Draft.objects.filter(user=user, conversation=known.conversation)
+    fresh = {"text": text, "pasted": pasted}
+    try:
+        with transaction.atomic():
+            if not theirs.update(**fresh, revision=F("revision") + 1):
+                Draft.objects.create(user=user, conversation=known.conversation, **fresh)
+    except IntegrityError:  # another tab, at the same moment
+        theirs.update(**fresh, revision=F("revision") + 1)
+    kept = theirs.get()
+    _tell(user, kept.conversation_id, kept.revision, tab)
+    return kept.revision
+
+
+def clear(user: Any, conversation_id: UUID | None) -> None:
+    """What stood there has been sent: call it in the transaction that saves the message."""
+    theirs = Draft.objects.filter(~Q(text="", pasted=[]), user=user, conversation=conversation_id)
+    if theirs.update(text="", pasted=[], revision=F("revision") + 1):
+        revision = Draft.objects.values_list("revision", flat=True).get(user=user, conversation=conversation_id)
+        transaction.on_commit(lambda: _tell(user, conversation_id, revision, ""), robust=True)
+
+
+def _storable(text: str) -> str:
+    """`text` without what a database cannot hold: lone surrogates and NUL."""
+    return text.replace("\r\n", "\n").replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def _tell(user: Any, conversation_id: UUID | None, revision: int, tab: str) -> None:
+    conversation = str(conversation_id) if conversation_id else ""
+    feed.tell(user.pk, {"type": "draft", "conversation": conversation, "revision": revision, "tab": tab})

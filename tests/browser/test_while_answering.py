@@ -1,0 +1,81 @@
+"""A message that is written while an answer is: it waits for the end of it, or brings that about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.steps import answer, ask, finish
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+
+
+def write(page: Page, text: str, keys: str = "Enter") -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.keyboard.press(keys)
+
+
+def test_messages_wait_for_the_answer_survive_a_reload_and_go_out_in_turn(
+    page: Page, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    ask(page, "First")
+    waiting = page.locator("#waiting li")
+    for text in ("Second <img src=x onerror=alert(1)>", "Third", "Fourth"):
+        write(page, text)
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    expect(waiting.locator(".waiting-text")).to_have_text(["Second <img src=x onerror=alert(1)>", "Third", "Fourth"])
+    page.reload()
+    expect(waiting).to_have_count(3)
+    waiting.nth(1).get_by_role("button", name="Do not send this").click()
+    waiting.nth(1).get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("Fourth")
+    write(page, "Fourth, better")
+    other = page.context.new_page()  # both tabs send what waits; it is sent once
+    other.goto(page.url)
+    expect(other.locator("#waiting li")).to_have_count(2)
+    expect(page.locator(".bubble")).to_have_text(["First"])
+    provider.release()
+    for tab in (page, other):
+        finish(tab.locator(".reply").nth(2))
+        expect(tab.locator("#waiting")).to_be_hidden()
+        expect(tab.locator(".bubble")).to_have_text(["First", "Second <img src=x onerror=alert(1)>", "Fourth, better"])
+
+
+def test_ctrl_enter_ends_the_answer_and_the_choice_is_remembered(
+    page: Page, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    first = ask(page, "Count please")
+    expect(answer(first)).to_have_text("t0 t1 t2")
+    write(page, "Rather count anew", "Control+Enter")
+    finish(first, "cancelled")
+    second = page.locator(".reply").nth(1)
+    expect(answer(second)).to_have_text("t0 t1 t2")
+    page.get_by_label("Enter, while an answer is written").select_option("interrupt")
+    page.reload()
+    expect(answer(second)).to_have_text("t0 t1 t2")
+    write(page, "Once more")
+    finish(second, "cancelled")
+    provider.release()
+    finish(page.locator(".reply").nth(2))
+    expect(page.get_by_label("Enter, while an answer is written")).to_be_hidden()
+
+
+def test_one_that_is_refused_waits_for_the_person(page: Page, connect: Connect, provider: FakeProvider) -> None:
+    connect("gate-tokens2")
+    first = ask(page, "First")
+    write(page, "/nonsense please")
+    provider.release()
+    finish(first)
+    expect(page.get_by_role("alert")).to_contain_text("There is no route /nonsense.")
+    page.locator("#waiting li").get_by_role("button", name="Edit").click()
+    write(page, "Please")
+    finish(page.locator(".reply").nth(1))
+    expect(page.locator("#refusal")).to_be_empty()
