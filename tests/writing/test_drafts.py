@@ -98,6 +98,8 @@ async def test_other_tabs_are_told_of_a_draft(alice: Any, defaults: None, async_
     session = await sync_to_async(session_of)(alice)
     await async_client.aforce_login(alice)
     async with tab(session) as other:
+        await other.send(type="ping")  # from now on it hears of everything
+        await other.until("pong")
         await async_client.post("/draft/", {"text": "half a thought", "tab": "phone"})
         frame = await other.until("draft")
         assert frame == {"type": "draft", "conversation": "", "revision": 1, "tab": "phone"}
