@@ -102,6 +102,7 @@ def test_commands_are_completed_by_keys(page: Page) -> None:
 def test_arrow_keys_bring_back_what_was_sent_and_what_was_being_typed(page: Page) -> None:
     finish(ask(page, "in another conversation"))
     page.get_by_role("link", name="New conversation").click()
+    page.wait_for_load_state()
     finish(ask(page, "one\ntwo"))
     finish(ask(page, "last"))
     box = typed(page)

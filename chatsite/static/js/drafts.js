@@ -138,11 +138,11 @@ export class Drafts {
     this.#forgetArrived(this.#keyOf("new")); // where this conversation may have begun
     const { text = "", pasted = [], sent = null, isNew = false } = load(this.#key);
     this.#sent = sent;
-    if (!isServers) this.#isNew = true;
-    else if (isNew) {
-      this.#composer.show({ text, pasted });
-      this.changed();
-    }
+    const { value, defaultValue } = this.#form.elements.text;
+    if (!isServers || value !== defaultValue) return this.changed(); // or typed before the script was there
+    if (!isNew) return;
+    this.#composer.show({ text, pasted });
+    this.changed();
   }
 
   // A draft that was sent and is on the page is none any more; the page before could not know.
