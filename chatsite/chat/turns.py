@@ -50,7 +50,7 @@ def submit(
             if earlier := _sent_before(user, client_id):
                 return earlier
             admit(user, to_meet)
-            drafts.clear(user, conversation and conversation.pk)
+            drafts.clear(user, conversation.pk if conversation else None)
             conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
             message = Message.objects.create(
                 conversation=conversation,

@@ -116,5 +116,10 @@ def test_what_was_sent_comes_newest_first_and_this_conversation_first(client: Cl
     rows.turn(bob, "not hers")
     client.force_login(alice)
     assert client.get("/sent/").json()["texts"] == ["first", "third", "second", "zero"]
-    assert client.get("/sent/", {"conversation": second.pk}).json()["texts"] == ["first", "third", "second", "zero"]
-    assert client.get("/sent/", {"conversation": first.pk}).json()["texts"] == ["zero", "first", "third", "second"]
+    assert client.get("/sent/", {"conversation": str(second.pk)}).json()["texts"] == [
+        "first",
+        "third",
+        "second",
+        "zero",
+    ]
+    assert client.get("/sent/", {"conversation": str(first.pk)}).json()["texts"] == ["zero", "first", "third", "second"]
