@@ -33,15 +33,17 @@ def keep_logging(**_: Any) -> None:
 
 
 @worker_init.connect
-def check_start(**_: Any) -> None:
+def check_start(sender: Any, **_: Any) -> None:
     """A worker takes no task where answers would be lost."""
     from chatsite.operations import checks
-    from workers import tracing
+    from workers import isolation, tracing, warming
 
     try:
         checks.check_start()
     except checks.CannotStartError as error:
         sys.exit(str(error))
+    warming.load_code(sender.app.amqp.queues.consume_from)
+    isolation.prepare()  # before anything starts a thread
     tracing.prepare()
 
 

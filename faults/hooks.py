@@ -88,8 +88,8 @@ def _load_no_encoder() -> None:
 # What somebody without the fence would write: whatever comes is added at the end.
 _UNFENCED = """
 local have = {}
-for event = 1, #KEYS / 2 do
-  local stream, first = KEYS[2 * event - 1], 6 * event - 3
+for event, stream in ipairs(KEYS) do
+  local first = 6 * event - 4
   local attempt, sequence = tonumber(ARGV[first]), 0
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
   if last[1] then

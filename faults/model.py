@@ -56,7 +56,7 @@ class Worker:
     def __post_init__(self) -> None:
         self.lease = lease_key(Completion, self.job.pk, self.job.attempt)
         self.renew()
-        self.writer = StreamWriter(self.job.reply_id, self.job.attempt, self.lease, self.cancellation)
+        self.writer = StreamWriter(self.job.reply_id, self.job.attempt, self.cancellation)
 
     def renew(self) -> None:
         client().set(self.lease, 1)

@@ -46,7 +46,7 @@ class _Answer:
 
 def run(completion: Completion, lease: Lease) -> None:
     """Run the completion's model, or the next one of its route, and write the result."""
-    writer = StreamWriter(completion.reply_id, completion.attempt, lease.key, lease.cancellation)
+    writer = StreamWriter(completion.reply_id, completion.attempt, lease.cancellation)
     if completion.cancel_requested_at:
         lease.cancellation.set()
     try:

@@ -5,39 +5,42 @@ in company costs an attempt and convicts nobody. Who was there at every death bu
 child process of the worker. If the child dies and the worker lives to see it, the job is to blame, and quarantined. If
 the worker dies too, somebody killed both, and the job is tried again, alone.
 
-Children are forked by a server process without threads that has loaded everything (Python's `forkserver`): it takes
-milliseconds, but for the first one in a worker, which waits a second or two for the server. To start it earlier would
-cost every takeover the processor that it needs itself.
+Children are forked by a copy of the worker from before it had threads (`workers.forking`), which takes milliseconds.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import threading
-from multiprocessing import connection
+import os
+import signal
 from typing import Any
 
 import redis
+from django.apps import apps
+from django.db import DatabaseError
 
-from workers import stream
+from workers import stream, tracing
 from workers.events import Kind
+from workers.forking import Forker
 from workers.jobs import Job
+from workers.leases import Lease
 
 logger = logging.getLogger(__name__)
 
 is_here = False  # whether this process is one that an attempt has to itself
 
-UNKNOWN = 255  # the exit status if the server that forks died, and the child may live
+_forker: Forker | None = None
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["workers.isolated"])
-_lock = threading.Lock()  # the end of a child must be read by one thread only
+
+def prepare() -> None:
+    """In a worker that begins, and has no threads yet: make the copy that forks."""
+    global _forker
+    _forker = Forker(_run)
 
 
 def suspect(kind: type[Job], pk: Any, attempt: int) -> Job | None:
     """The row of this attempt if it waits and is to run alone, but not here."""
-    if attempt == 1 or is_here:
+    if attempt == 1 or is_here or not _forker:
         return None
     job = kind._default_manager.filter(pk=pk, attempt=attempt, status=Job.Status.QUEUED).first()
     return job if job and job.runs_alone else None
@@ -45,19 +48,33 @@ def suspect(kind: type[Job], pk: Any, attempt: int) -> Job | None:
 
 def run_alone(job: Job) -> None:
     """Run this attempt in a process of its own, and quarantine the job if that dies of it."""
-    from workers import isolated  # sets Django up, where that has not been done
-
-    arguments = (job._meta.label, str(job.pk), job.attempt)
-    child = _context.Process(target=isolated.run, args=arguments, name=f"{job.pk}:{job.attempt}", daemon=False)
-    with _lock:
-        child.start()
-    logger.warning("%s %s: attempt %d runs alone, as process %d", *arguments, child.pid)
-    connection.wait([child.sentinel])
-    with _lock:
-        child.join()
-    if child.exitcode not in (0, UNKNOWN):
+    if not _forker:
+        raise RuntimeError("Only a worker can run something alone.")
+    label, pk, attempt = job._meta.label, str(job.pk), job.attempt
+    try:
+        with Lease(type(job), pk, attempt):  # it is in no queue and not claimed: says that it is not lost
+            child = _forker.start(label, pk, str(attempt))
+    except OSError:
+        logger.exception("This worker cannot run anything alone any more: it ends, for another one to begin")
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
+    logger.warning("%s %s: attempt %d runs alone", label, pk, attempt)
+    if status := child.wait():
+        type(job).claim(pk, attempt)  # in case it did not come that far
         job.refresh_from_db(fields=["error_detail"])
-        quarantine(job, f"Ended its own process (exit status {child.exitcode}). {job.error_detail}".strip())
+        quarantine(job, f"Ended its own process (exit status {status}). {job.error_detail}".strip())
+
+
+def _run(label: str, pk: str, attempt: str) -> None:
+    """In that process. It ends with an exception only if the job itself is to blame."""
+    global is_here
+    is_here = True
+    try:
+        apps.get_model(label)().task.run(pk, int(attempt))
+    except (DatabaseError, redis.RedisError):
+        logger.exception("The isolated attempt %s of %s %s could not go on", attempt, label, pk)
+    finally:
+        tracing.flush()
 
 
 def quarantine(job: Job, detail: str) -> None:

@@ -83,6 +83,8 @@ class _Keeper(threading.Thread):
                 self._renew()
             except redis.RedisError as error:
                 logger.warning("Leases could not be renewed: %s", error)
+            except Exception:  # whatever it is, no job of this process may be taken for dead because of it
+                logger.exception("Leases may not have been renewed; trying again")
             presence.own.changed.wait(self._interval)
             presence.own.changed.clear()
 

@@ -25,9 +25,14 @@ def queue_of(kind: str, group: str) -> str:
     return f"{kind}-{group}" if group else kind
 
 
+def kind_of(queue: str) -> str:
+    """The kind of work of a queue of models."""
+    return queue.partition("-")[0]
+
+
 def is_for_models(queue: str) -> bool:
     """Whether completions wait in `queue`."""
-    return queue.partition("-")[0] in _SLOTS
+    return kind_of(queue) in _SLOTS
 
 
 def start_hint(queue: str) -> str:
@@ -40,7 +45,7 @@ def start_command(queue: str) -> str:
     python = Path(sys.executable)
     if python.is_relative_to(settings.BASE_DIR):
         python = python.relative_to(settings.BASE_DIR)
-    slots = _SLOTS[queue.partition("-")[0]]
+    slots = _SLOTS[kind_of(queue)]
     return (
         f"{python} -m celery --quiet -A chatsite worker -Q {queue} -n {queue}@%h --pool threads --concurrency {slots} "
         "--without-gossip --without-mingle --without-heartbeat"

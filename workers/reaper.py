@@ -2,12 +2,15 @@
 
 Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
 
-* queued, and in no queue for a while: published again (harmless if wrong: a claim happens once);
+* queued, for a while neither in a queue nor in a worker's hand: published again (harmless if wrong: a claim happens
+  once);
 * held, though it is its person's turn: released;
 * running, and without a lease on two scans in a row: a new attempt, which goes first;
 * out of attempts: quarantined, and whoever waits for the reply is told.
 
 It also keeps the line: what those who wait are told (`workers.line`).
+
+A row that cannot be dealt with is passed over, and all others get what they need.
 
 Only one reaper is on duty. What else has to be looked after by one process at a time, with nobody there to ask for it,
 listens to `on_duty`. After a restart of Redis, or a time without it, it waits until living workers have renewed
@@ -22,13 +25,15 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import OperationalError as DatabaseAwayError
 from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
@@ -41,7 +46,7 @@ from workers.logs import about
 
 logger = logging.getLogger(__name__)
 
-SCAN_SECONDS = 0.5
+SCAN_SECONDS = 0.25
 SCANS_WITHOUT_LEASE = 2
 LOST_AFTER_SECONDS = 1.5
 LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
@@ -66,6 +71,11 @@ class _Sighting:
     status: str
     held_for: Any = None  # the person whose turn it has to be first
 
+    def load(self) -> Job | None:
+        """The row, if it is still as it was seen."""
+        rows = self.kind._default_manager.filter(pk=self.pk, attempt=self.attempt, status=self.status)
+        return rows.first()
+
 
 class Reaper:
     """Scans until told to stop."""
@@ -74,6 +84,7 @@ class Reaper:
         self._token = secrets.token_hex(8)
         self._first_seen: dict[_Sighting, float] = {}
         self._leaseless: dict[_Sighting, int] = {}
+        self._passed_over: set[_Sighting] = set()
         self._run_id = ""
         self._patient_until = 0.0
         self._next_round = 0.0
@@ -94,6 +105,8 @@ class Reaper:
             except (redis.RedisError, DatabaseError, OperationalError) as error:
                 logger.warning("The scan failed and will be repeated: %s", error)
                 self._be_patient()  # leases may have run out only because nobody could renew them
+            except Exception:
+                logger.exception("The scan broke off and will be repeated")
         connection.close()
 
     def scan(self) -> None:
@@ -102,12 +115,14 @@ class Reaper:
         self._notice_restart()
         seen = {sighting: self._first_seen.get(sighting, now) for sighting in _open_jobs()}
         self._first_seen = seen
+        self._passed_over &= seen.keys()
         waiting = [s for s, since in seen.items() if s.status == "queued" and now - since > LOST_AFTER_SECONDS]
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             self._publish_lost([s for s in waiting if not s.held_for])
-        for kind, person_id in {(s.kind, s.held_for) for s in waiting if s.held_for}:
-            kind.release_held(person_id)
+        for sighting in {(s.kind, s.held_for): s for s in waiting if s.held_for}.values():
+            with self._passing_over(sighting):
+                sighting.kind.release_held(sighting.held_for)
         if now >= self._patient_until:
             self._recover_dead([s for s in seen if s.status == "running"])
 
@@ -141,23 +156,39 @@ class Reaper:
         self._patient_until = time.monotonic() + 2 * settings.LEASE_SECONDS
 
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
-        jobs = {(str(job.pk), job.attempt): job for job in _load(waiting)}
+        jobs: dict[broker.TaskKey, tuple[_Sighting, Job]] = {}
         queued: dict[str, set[broker.TaskKey]] = {}
-        for key, job in jobs.items():
-            queued.setdefault(job.queue, set()).add(key)
-        for job in (jobs[key] for key in broker.lost(queued)):
-            with about(reply_id=job.reply_id):
+        for sighting in _without_lease(waiting):  # one with a lease is about to be claimed
+            with self._passing_over(sighting):
+                if job := sighting.load():
+                    key = (str(job.pk), job.attempt)
+                    queued.setdefault(job.queue, set()).add(key)
+                    jobs[key] = sighting, job
+        for sighting, job in (jobs[key] for key in broker.lost(queued)):
+            with self._passing_over(sighting), about(reply_id=job.reply_id):
                 logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
                 job.publish()
-            del self._first_seen[_Sighting(type(job), job.pk, job.attempt, "queued")]
+                del self._first_seen[sighting]
 
     def _recover_dead(self, running: list[_Sighting]) -> None:
-        leases = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in running]) if running else []
-        without = [s for s, lease in zip(running, leases, strict=True) if lease is None]
-        self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in without}
-        for job in _load([s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]):
-            with about(reply_id=job.reply_id):
-                recover(job)
+        self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in _without_lease(running)}
+        for sighting in [s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]:
+            with self._passing_over(sighting):
+                if job := sighting.load():
+                    with about(reply_id=job.reply_id):
+                        recover(job)
+
+    @contextmanager
+    def _passing_over(self, sighting: _Sighting) -> Iterator[None]:
+        """What is wrong with this row alone is logged, once; what is wrong with everything ends the scan."""
+        try:
+            yield
+        except (redis.RedisError, OperationalError, DatabaseAwayError, InterfaceError):
+            raise
+        except Exception:
+            if sighting not in self._passed_over:
+                logger.exception("%s %s is passed over", sighting.kind.__name__, sighting.pk)
+            self._passed_over.add(sighting)
 
 
 def recover(job: Job) -> None:
@@ -179,11 +210,6 @@ def _open_jobs() -> Iterable[_Sighting]:
             yield _Sighting(kind, pk, attempt, status, person_id if is_held else None)
 
 
-def _load(sightings: list[_Sighting]) -> Iterable[Job]:
-    """The rows that are still as they were seen."""
-    for sighting in sightings:
-        found = sighting.kind._default_manager.filter(
-            pk=sighting.pk, attempt=sighting.attempt, status=sighting.status
-        ).first()
-        if found:
-            yield found
+def _without_lease(sightings: list[_Sighting]) -> list[_Sighting]:
+    leases = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in sightings]) if sightings else []
+    return [s for s, lease in zip(sightings, leases, strict=True) if lease is None]

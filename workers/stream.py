@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE = 500
 
-# Appends events, each in one step. KEYS: of each event its stream and its lease. ARGV: the lifetimes of streams and
-# leases in milliseconds, then of each event attempt, sequence (0: the next), kind, position, text, data. Returns for
-# each event the last sequence of its attempt on its stream, or -1 if a later attempt has begun.
+# Appends events, each in one step. KEYS: the stream of each event. ARGV: the lifetime of streams in milliseconds, then
+# of each event attempt, sequence (0: the next), kind, position, text, data. Returns for each event the last sequence of
+# its attempt on its stream, or -1 if a later attempt has begun.
 _APPEND = """
-local function append(stream, lease, attempt, sequence, kind, at, text, data)
+local function append(stream, attempt, sequence, kind, at, text, data)
   local last, have = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1), 0
   if last[1] then
     local dash = string.find(last[1][1], '-', 1, true)
@@ -48,13 +48,12 @@ local function append(stream, lease, attempt, sequence, kind, at, text, data)
     have = sequence
   end
   redis.call('PEXPIRE', stream, ARGV[1])
-  if lease ~= '' then redis.call('SET', lease, 1, 'PX', ARGV[2]) end
   return have
 end
 local have = {}
-for event = 1, #KEYS / 2 do
-  local key, argument = 2 * event - 1, 6 * event - 3
-  have[event] = append(KEYS[key], KEYS[key + 1], tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]),
+for event, stream in ipairs(KEYS) do
+  local argument = 6 * event - 4
+  have[event] = append(stream, tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]),
                        ARGV[argument + 2], ARGV[argument + 3], ARGV[argument + 4], ARGV[argument + 5])
 end
 return have
@@ -74,7 +73,6 @@ class _Place:
     """Where an entry goes."""
 
     stream: str
-    lease: str
     attempt: int
     sequence: int  # 0: the next
 
@@ -84,7 +82,7 @@ def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any]) -> Non
 
     Raises `redis.RedisError`; an event that comes too late (a later attempt has begun) is dropped.
     """
-    _append([(_Place(stream_key(reply_id), "", attempt, 0), _Entry(kind, 0, "", orjson.dumps(data)))])
+    _append([(_Place(stream_key(reply_id), attempt, 0), _Entry(kind, 0, "", orjson.dumps(data)))])
 
 
 def forget(reply_id: UUID) -> None:
@@ -95,9 +93,9 @@ def forget(reply_id: UUID) -> None:
 def _append(placed: list[tuple[_Place, _Entry]]) -> list[int]:
     """Call the script for all of them at once. Raises `redis.RedisError`."""
     keys: list[Any] = []
-    arguments: list[Any] = [settings.STREAM_TTL_SECONDS * 1000, int(settings.LEASE_SECONDS * 1000)]
+    arguments: list[Any] = [settings.STREAM_TTL_SECONDS * 1000]
     for place, entry in placed:
-        keys += (place.stream, place.lease)
+        keys.append(place.stream)
         arguments += (place.attempt, place.sequence, entry.kind, entry.position, entry.text, entry.data)
     have: list[int] = _script()(keys, arguments)
     return have
@@ -111,10 +109,9 @@ def _script() -> Any:
 class StreamWriter:
     """Writes the events of one attempt. When a later attempt has begun, it sets `cancellation` to `stale`."""
 
-    def __init__(self, reply_id: UUID, attempt: int, lease_key: str, cancellation: Cancellation) -> None:
+    def __init__(self, reply_id: UUID, attempt: int, cancellation: Cancellation) -> None:
         self.attempt = attempt
         self._stream_key = stream_key(reply_id)
-        self._lease_key = lease_key
         self._cancellation = cancellation
         self._entries: list[_Entry] = []
         self._is_stale = False
@@ -152,7 +149,7 @@ class StreamWriter:
             self._close_buffer()
             start = self._acknowledged
             return [
-                (_Place(self._stream_key, self._lease_key, self.attempt, sequence), entry)
+                (_Place(self._stream_key, self.attempt, sequence), entry)
                 for sequence, entry in enumerate(self._entries[start:], start + 1)
             ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from importlib import import_module
 
 from django.db import DatabaseError, connection
 
@@ -13,6 +15,12 @@ from workers.errors import WorkerError
 from workers.models import Model, Provider
 
 logger = logging.getLogger(__name__)
+
+
+def load_code(queues: Iterable[str]) -> None:
+    """Import what the first answer would otherwise wait for, when many may be waiting with it."""
+    if queue_names.REMOTE in map(queue_names.kind_of, queues):
+        import_module("workers.backends.openai_compatible")
 
 
 def warm_up(queues: set[str]) -> None:

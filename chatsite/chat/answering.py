@@ -42,7 +42,7 @@ class NoModelError(WorkerError):
 
 def answer(turn: Turn, lease: Lease) -> None:
     """Decide the turn's route and queue the completion that answers it, or close the turn with the reason."""
-    writer = StreamWriter(turn.pk, 0, lease.key, lease.cancellation)
+    writer = StreamWriter(turn.pk, 0, lease.cancellation)
     if turn.cancel_requested_at:
         if turn.close(Job.Status.CANCELLED):
             writer.event(Kind.CANCELLED, length=0)

@@ -37,7 +37,7 @@ async def send(alice_tab: Tab, text: str) -> uuid.UUID:
 
 def begin(reply: uuid.UUID) -> stream.StreamWriter:
     """A writer for the reply's stream, as a worker has one."""
-    writer = stream.StreamWriter(reply, 1, f"lease:test:{reply}", stream.Cancellation())
+    writer = stream.StreamWriter(reply, 1, stream.Cancellation())
     writer.event(Kind.STARTED, model="m")
     return writer
 
@@ -125,7 +125,7 @@ async def test_a_message_that_nobody_routes_says_so(session: str) -> None:
 async def test_who_waits_is_told_that_the_model_is_being_loaded(session: str) -> None:
     async with tab(session) as alice_tab:
         reply = await send(alice_tab, "Hello")
-        writer = stream.StreamWriter(reply, 1, f"lease:test:{reply}", stream.Cancellation())
+        writer = stream.StreamWriter(reply, 1, stream.Cancellation())
         writer.event(Kind.STARTED, model="m")
         writer.event(Kind.LOADING, model="m")
         await alice_tab.until("loading")

@@ -78,6 +78,46 @@ def test_a_row_that_merely_waits_is_left_alone(completion: Completion) -> None:
     assert queued(completion) == [(str(completion.pk), 1)]
 
 
+def test_a_row_that_a_worker_is_about_to_claim_is_not_published_again(completion: Completion) -> None:
+    with Lease(Completion, completion.pk, 1):
+        subject = Reaper()
+        subject.scan()
+        subject._first_seen = {key: since - 60 for key, since in subject._first_seen.items()}
+        subject.scan()
+        assert not queued(completion)
+
+
+def test_a_row_that_cannot_be_dealt_with_is_passed_over_and_named_once(
+    completion: Completion, monkeypatch: Any, caplog: Any
+) -> None:
+    bad = Completion.objects.create(reply_id=uuid.uuid4(), role="summarise", model=completion.model, prompt=[])
+    for one in (bad, completion):
+        Completion.claim(one.pk, 1)
+    retry = Completion.retry
+
+    def retry_unless_bad(job: Completion, *args: Any, **facts: Any) -> bool:
+        if job.pk == bad.pk:
+            raise ValueError("from a newer version")
+        return retry(job, *args, **facts)
+
+    monkeypatch.setattr(Completion, "retry", retry_unless_bad)
+    subject = Reaper()
+    subject._notice_restart()
+    subject._patient_until = 0
+    for _ in range(4):
+        subject.scan()
+    completion.refresh_from_db()
+    assert completion.attempt == 2
+    assert [str(bad.pk) in record.message for record in caplog.records if "passed over" in record.message] == [True]
+
+
+def test_a_lost_row_of_an_unknown_queue_does_not_keep_others_from_being_published(completion: Completion) -> None:
+    provider = Provider.objects.create(name="of a newer version", kind="newer")
+    model = Model.objects.create(provider=provider, name="n", identifier="n")
+    Completion.objects.create(reply_id=uuid.uuid4(), role="summarise", model=model, prompt=[])
+    scan_until(Reaper(), lambda: queued(completion))
+
+
 def test_a_running_row_with_a_lease_is_left_alone(completion: Completion) -> None:
     Completion.claim(completion.pk, 1)
     client().set(lease_key(Completion, completion.pk, 1), 1)

@@ -23,7 +23,7 @@ def events(reply_id: uuid.UUID) -> list[Event]:
 
 def writer(reply_id: uuid.UUID, attempt: int = 1) -> tuple[StreamWriter, Cancellation]:
     cancellation = Cancellation()
-    return StreamWriter(reply_id, attempt, f"lease:test:{reply_id}", cancellation), cancellation
+    return StreamWriter(reply_id, attempt, cancellation), cancellation
 
 
 def test_what_is_written_arrives_in_order_and_adds_up(reply_id: uuid.UUID) -> None:
@@ -99,13 +99,6 @@ def test_events_that_redis_lost_are_sent_again_under_their_numbers(reply_id: uui
     assert "".join(event.text for event in events(reply_id)) == "one two three four"
     assert [event.offset.sequence for event in events(reply_id)] == [1, 2, 3, 4, 5]
     assert not cancellation.is_set()
-
-
-def test_a_flushed_writer_renews_its_lease(reply_id: uuid.UUID) -> None:
-    subject, _ = writer(reply_id)
-    subject.event(Kind.STARTED)
-    assert subject.flush(10)
-    assert client().get(f"lease:test:{reply_id}") == b"1"
 
 
 def test_scripts_forgotten_by_redis_are_loaded_again(reply_id: uuid.UUID) -> None:

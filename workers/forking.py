@@ -1,0 +1,96 @@
+"""Forks for a process that has threads: a copy of it from before it had any makes them.
+
+A fork of a process with threads inherits locks that nobody will ever open. So a worker forks such a copy at its very
+beginning, when no model is in its memory and all code is; a child then takes milliseconds, and shares that memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+from django.db import connections
+
+from workers.connections import client
+
+logger = logging.getLogger(__name__)
+
+
+class Child:
+    """A process that runs what it was told."""
+
+    def __init__(self, report: socket.socket) -> None:
+        self._report = report
+
+    def wait(self) -> int | None:
+        """Its exit status when it has ended; negative after a signal. None: its own parent died, and it may live."""
+        with self._report, self._report.makefile("r") as report:
+            line = report.readline()
+        return int(line) if line else None
+
+
+class Forker:
+    """The copy, made where this is made. Its children call `run` with the words that they are given."""
+
+    def __init__(self, run: Callable[..., None]) -> None:
+        connections.close_all()
+        client().connection_pool.disconnect()
+        self._requests, requests = socket.socketpair()
+        if not os.fork():
+            self._requests.close()
+            _serve(requests, run)
+        requests.close()
+
+    def start(self, *words: str) -> Child:
+        """Fork a child for these words, none of which has a space in it. Raises `OSError` if the copy has died."""
+        report, witness = socket.socketpair()
+        with witness:
+            socket.send_fds(self._requests, [b"!"], [witness.fileno()])
+        report.sendall(f"{' '.join(words)}\n".encode())
+        return Child(report)
+
+
+def _serve(requests: socket.socket, run: Callable[..., None]) -> NoReturn:
+    """Until the process that this is a copy of has ended. Nobody has to wait for those who are forked here."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for sent_to_the_group in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent_to_the_group, signal.SIG_IGN)
+    while True:
+        begin, descriptors, *_ = socket.recv_fds(requests, 1, 1)
+        if not begin:
+            os._exit(0)
+        with socket.socket(fileno=descriptors[0]) as report:
+            if not os.fork():
+                requests.close()
+                _witness(report, run)
+
+
+def _witness(report: socket.socket, run: Callable[..., None]) -> NoReturn:
+    """Fork the child, and say how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with report.makefile("r") as told:
+        words = told.readline().split()
+    child = os.fork()
+    if not child:
+        report.close()
+        _run(run, words)
+    _, status = os.waitpid(child, 0)
+    try:
+        report.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    finally:  # the worker may be gone
+        os._exit(0)
+
+
+def _run(run: Callable[..., None], words: list[str]) -> NoReturn:
+    status = 1
+    try:
+        run(*words)
+        status = 0
+    except BaseException:
+        logger.exception("A process ends by what it ran")
+    finally:
+        os._exit(status)
