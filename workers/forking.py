@@ -6,6 +6,7 @@ beginning, when no model is in its memory and all code is; a child then takes mi
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -56,6 +57,7 @@ class Forker:
 
 def _serve(requests: socket.socket, run: Callable[..., None]) -> NoReturn:
     """Until the process that this is a copy of has ended. Nobody has to wait for those who are forked here."""
+    gc.freeze()  # a child that looks through all of it would have to copy it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for sent_to_the_group in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent_to_the_group, signal.SIG_IGN)

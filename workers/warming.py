@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from importlib import import_module
 
 from django.db import DatabaseError, connection
 
@@ -18,9 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 def load_code(queues: Iterable[str]) -> None:
-    """Import what the first answer would otherwise wait for, when many may be waiting with it."""
+    """Load what the first answer would otherwise wait for, when many may be waiting with it."""
     if queue_names.REMOTE in map(queue_names.kind_of, queues):
-        import_module("workers.backends.openai_compatible")
+        from workers.backends import calls, openai_compatible  # noqa: F401  (half a second that others do not need)
+
+        calls.prepare()
 
 
 def warm_up(queues: set[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.backends.fake_provider import FakeProvider
 from tests.backends.reading import read
 from workers import addresses
+from workers.backends import calls
 from workers.backends.base import Run
 from workers.backends.openai_compatible import OpenAICompatibleBackend
 from workers.errors import BackendUnavailableError, ProviderRefusedError
@@ -137,11 +138,19 @@ def test_the_environment_changes_nothing(
     assert not [name for name in with_key if "stainless" in name.lower()]
 
 
+@pytest.fixture
+def trusting_anew() -> Iterator[Callable[[], None]]:
+    """Makes this process look again whom to trust, as another one would; and so it does at the end."""
+    yield calls._trust.cache_clear
+    calls._trust.cache_clear()
+
+
 def test_a_certificate_must_be_for_the_name_that_was_entered(
-    run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_of: RunOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusting_anew: Callable[[], None]
 ) -> None:
     certificate = _certificate_for("localhost", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusting_anew()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     with FakeProvider(tls) as provider:
@@ -150,6 +159,7 @@ def test_a_certificate_must_be_for_the_name_that_was_entered(
         with pytest.raises(BackendUnavailableError, match="certificate"):
             read(backend, replace(run_of("tokens1"), base_url=url.replace("localhost", "127.0.0.1")))
         monkeypatch.delenv("SSL_CERT_FILE")
+        trusting_anew()
         with pytest.raises(BackendUnavailableError, match="certificate"):
             read(backend, replace(run_of("tokens1"), base_url=url + "/"))
 
