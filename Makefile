@@ -4,9 +4,10 @@
 # make check   the static checks alone
 # make faults  break everything on purpose, for an hour or two: docs/faults.md
 # make fmt     let ruff put the code in order
+# make messages   collect the words of the interface for translators, and compile what they have translated
 
 .POSIX:
-.PHONY: run test test-rabbitmq check faults fmt constraints
+.PHONY: run test test-rabbitmq check faults fmt messages constraints
 python = .venv/bin/python
 
 # Not `-m chatsite.launch`: Ctrl-C while Python is still loading modules is to end it without a traceback.
@@ -47,6 +48,10 @@ fmt:
 	@scripts/install.sh dev
 	$(python) -m ruff check --fix
 	$(python) -m ruff format
+
+messages:
+	@scripts/install.sh dev
+	$(python) -m scripts.messages
 
 # After a change of a version in pyproject.toml: pins everything again, indirect dependencies included.
 constraints:

@@ -95,8 +95,8 @@ def _strategy(decision: Decision, titles: Titles, ranked: list[tuple[str, float]
             facts = {"route": title, "share": _share(decision.score or 0)}
             if decision.threshold is None:
                 return _("It reads like {route}: {share} certain.").format(**facts)
-            words = _("It reads like {route}: {share} certain ({threshold} % is enough).")
-            return words.format(threshold=_percent(decision.threshold), **facts)
+            words = _("It reads like {route}: {share} certain ({threshold} is enough).")
+            return words.format(threshold=_share(decision.threshold), **facts)
         case _ if ranked:
             best, score = ranked[0]
             words = _("No route was certain enough (the best, {best}, reached {share}), so {route} answers by default.")
