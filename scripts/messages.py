@@ -1,8 +1,8 @@
 """The words of the interface: collected from templates and code, merged into each catalogue, compiled.
 
-`make messages` does it. A word that has no translation yet is left empty in `locale/<language>/LC_MESSAGES/django.po`,
-where a person enters it; tests/pages/test_languages.py fails until that is done and compiled. All of it is Python, so no
-machine needs GNU gettext.
+`make messages` does it. A text that has no translation yet is left empty in `locale/<language>/LC_MESSAGES/django.po`,
+where a person enters it; tests/pages/test_languages.py fails until that is done and compiled. All of it is Python, so
+no machine needs GNU gettext.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _sources() -> Iterator[tuple[Path, bytes]]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "migrations" not in path.parts:
                 yield path, path.read_bytes()
-    for path in sorted((ROOT / "templates").rglob("*.html")):
+    for path in sorted(path for path in (ROOT / "templates").rglob("*") if path.suffix in (".html", ".txt")):
         # What is no text becomes a row of X, indented as it was, which is no Python.
         yield path, re.sub(r"(?m)^[ \t]+", "", templatize(path.read_text())).encode()
 

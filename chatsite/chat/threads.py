@@ -10,6 +10,7 @@ from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import close_old_connections, connection
+from django.utils.translation import get_language, override
 
 # SQLite lets one write at a time and the others sleep in between: there, queueing here is several times faster.
 _COUNT = 16 if connection.vendor == "postgresql" else 1
@@ -30,16 +31,19 @@ def in_thread(function: Callable[Given, Result]) -> Callable[Given, Awaitable[Re
 
     @wraps(function)
     async def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        # Within the context of the caller, so that the thread's lines in the log are about the same.
-        call = partial(copy_context().run, _with_good_connections, partial(function, *args, **kwargs))
+        # Within the context of the caller, so that the thread's lines in the log are about the same. The language is
+        # not part of the context for another thread.
+        call = partial(_with_good_connections, get_language(), partial(function, *args, **kwargs))
+        call = partial(copy_context().run, call)
         return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
 
     return run
 
 
-def _with_good_connections(call: Callable[[], Result]) -> Result:
+def _with_good_connections(language: str | None, call: Callable[[], Result]) -> Result:
     close_old_connections()
     try:
-        return call()
+        with override(language):
+            return call()
     finally:
         close_old_connections()

@@ -62,8 +62,9 @@ def headers(session: str, origin: str | None = None) -> list[tuple[bytes, bytes]
 
 
 @asynccontextmanager
-async def tab(session: str) -> AsyncIterator[Tab]:
-    socket = WebsocketCommunicator(application, "/ws/", headers(session))
+async def tab(session: str, language: str = "en") -> AsyncIterator[Tab]:
+    spoken = (b"accept-language", language.encode())
+    socket = WebsocketCommunicator(application, "/ws/", [*headers(session), spoken])
     connected, code = await socket.connect(timeout=30)
     assert connected, code
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
@@ -70,8 +71,8 @@ def _list_item_open(renderer: RendererHTML, tokens: Sequence[Token], index: int,
     opening = renderer.renderToken(tokens, index, options, _env)
     if "checked" not in tokens[index].meta:
         return opening
-    state = 'aria-label="done" checked' if tokens[index].meta["checked"] else 'aria-label="to do"'
-    return f'{opening}<input type="checkbox" disabled {state}> '
+    name, checked = (gettext("done"), " checked") if tokens[index].meta["checked"] else (gettext("to do"), "")
+    return f'{opening}<input type="checkbox" disabled aria-label="{escape(name)}"{checked}> '
 
 
 def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, _env: Any) -> str:
