@@ -64,6 +64,14 @@ def message_or_404(user: Person, message_id: Any) -> Message:
     return found
 
 
+def own_message_or_404(user: Person, message_id: Any) -> Message:
+    """A message that the person wrote. Raises `Http404` as `message_or_404` does, and for a reply."""
+    message = message_or_404(user, message_id)
+    if message.role != Message.Role.USER:
+        raise Http404("That is an answer.")
+    return message
+
+
 def reply_or_404(user: Person, reply_id: Any) -> Turn:
     """The turn of a reply. Raises `Http404` for an id that is malformed, unknown or somebody else's."""
     turns = Turn.objects.select_related(

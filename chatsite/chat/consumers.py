@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, branches, corrections, feed, listing, notices, presenting, previewing, turns
+from chatsite.chat import access, branches, corrections, feed, news, notices, previewing, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 SIGNED_OUT = 4401
 START_OVER = 4408
 WAITING_FRAMES = 2000
-ANSWERED = ("send", "again", "correct")  # frames that a reply comes of
+ANSWERED = ("send", "edit", "again", "correct")  # frames that a reply comes of
 PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
 
@@ -126,6 +126,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
             case "send":
                 client_id = _client_id(frame)
                 await self._answered(await self._submit(frame, client_id), client_id, with_message=True)
+            case "edit":
+                client_id = _client_id(frame)
+                turn = await in_thread(turns.edit)(
+                    self.user, message_id=frame.get("message"), text=_text(frame, "text"), client_id=client_id
+                )
+                await self._answered(turn, client_id, with_message=True)
             case "again":
                 client_id = _client_id(frame)
                 turn = await in_thread(turns.again)(
@@ -166,11 +172,11 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def _answered(self, turn: Turn, client_id: UUID | None, with_message: bool) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""
-        news = await _turn_frame(turn, with_message)
-        accepted = {key: news[key] for key in ("conversation", "url", "reply")}
+        frame = await in_thread(news.turn_frame)(turn, with_message=with_message)
+        accepted = {key: frame[key] for key in ("conversation", "url", "reply")}
         self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
-        self.deliver(news)
-        await asyncio.to_thread(feed.tell, self.user.pk, news)
+        self.deliver(frame)
+        await asyncio.to_thread(feed.tell, self.user.pk, frame)
 
     async def _preview(self, frame: dict[str, Any]) -> None:
         """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
@@ -200,25 +206,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
 def _when(error: RefusedError) -> dict[str, int]:
     return {"retry_after": error.retry_after} if isinstance(error, BusyError) else {}
-
-
-@in_thread
-def _turn_frame(turn: Turn, with_message: bool) -> Frame:
-    render = presenting.render_turn if with_message else presenting.render_reply
-    return {
-        "type": "turn",
-        "conversation": str(turn.conversation_id),
-        "url": f"/c/{turn.conversation_id}/",
-        "title": str(turn.conversation),
-        "item": listing.item(turn.conversation),
-        "reply": str(turn.pk),
-        "parent": _id(turn.message.parent_id if with_message else turn.message_id),
-        "html": render(turn),
-    }
-
-
-def _id(value: UUID | None) -> str | None:
-    return str(value) if value else None
 
 
 def _parse(text: str | None) -> dict[str, Any]:

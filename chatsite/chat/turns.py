@@ -1,4 +1,4 @@
-"""What a person can do to a conversation: send a message, have it answered again, stop an answer.
+"""What a person can do to a conversation: send a message, change its words, have it answered again, stop an answer.
 
 A message and its queued turn are saved in one transaction, and the turn is handed to the queue when that commits.
 Everything after that happens in `chatsite.chat.answering`, in a worker.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -44,27 +45,30 @@ def submit(
     text = _clean(text)
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     _check_route(user, wanted_route, text, conversation and conversation.pk)
-    to_meet = expected()
-    try:
-        with transaction.atomic():
-            if earlier := _sent_before(user, client_id):
-                return earlier
-            admit(user, to_meet)
-            drafts.clear(user, conversation.pk if conversation else None)
-            conversation = conversation or Conversation.objects.create(user=user, title=_title(text))
-            message = Message.objects.create(
-                conversation=conversation,
-                parent_id=branches.leaf_of(conversation),
-                role=Message.Role.USER,
-                text=text,
-                user=user,
-                client_id=client_id,
-            )
-            return _queue_turn(message, wanted_route)
-    except IntegrityError:  # the same client id, at the same moment
-        if earlier := _sent_before(user, client_id):
-            return earlier
-        raise
+
+    def at_the_end() -> Message:
+        drafts.clear(user, conversation.pk if conversation else None)
+        within = conversation or Conversation.objects.create(user=user, title=_title(text))
+        return Message(conversation=within, parent_id=branches.leaf_of(within), text=text)
+
+    return _save_once(user, client_id, at_the_end, wanted_route)
+
+
+def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None) -> Turn:
+    """Save a message in other words beside what it was, and queue the turn that answers it.
+
+    What it was, and all that followed it, is kept as another branch. A route that was wished for is wished for again.
+    Raises `RefusedError`, `BusyError`, or `Http404` for what is not a message of the person's own.
+    """
+    text = _clean(text)
+    former = access.own_message_or_404(user, message_id)
+    wanted_route = "" if _command(text) else _wish(user, former)
+    _check_route(user, wanted_route, text, former.conversation_id)
+
+    def beside() -> Message:
+        return Message(conversation=former.conversation, parent_id=former.parent_id, text=text)
+
+    return _save_once(user, client_id, beside, wanted_route)
 
 
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
@@ -104,6 +108,31 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
         stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
     except redis.RedisError as error:
         logger.warning("The end is in the database only: %s", error, extra={"reply_id": turn.pk})
+
+
+def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], wanted_route: str) -> Turn:
+    """Save the message that `make` makes and queue its turn; or give the turn of the same `client_id`."""
+    to_meet = expected()
+    try:
+        with transaction.atomic():
+            if earlier := _sent_before(user, client_id):
+                return earlier
+            admit(user, to_meet)
+            message = make()
+            message.role, message.user, message.client_id = Message.Role.USER, user, client_id
+            message.save(force_insert=True)
+            return _queue_turn(message, wanted_route)
+    except IntegrityError:  # the same client id, at the same moment
+        if earlier := _sent_before(user, client_id):
+            return earlier
+        raise
+
+
+def _wish(user: Any, message: Message) -> str:
+    """The route that a message was sent with, if the person may still use it."""
+    first = message.turns.order_by("queued_at").first()
+    wanted = first.wanted_route if first else ""
+    return wanted if wanted in access.route_titles(user, message.conversation_id) else ""
 
 
 def _queue_turn(message: Message, wanted_route: str) -> Turn:

@@ -15,6 +15,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/restore/", conversation_views.restore, name="conversation-restore"),
     path("conversations/", conversation_views.conversation_list, name="conversations"),
     path("messages/<uuid:message_id>/choose/", views.choose, name="message-choose"),
+    path("messages/<uuid:message_id>/edit/", views.edit, name="message-edit"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),
     path("replies/<uuid:reply_id>/correct/", views.correct, name="reply-correct"),

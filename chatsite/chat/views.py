@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.accounts.first_steps import first_steps
-from chatsite.chat import access, branches, conversations, corrections, listing, presenting, turns, windows
+from chatsite.chat import access, branches, conversations, corrections, listing, news, presenting, turns, windows
 from chatsite.chat.conversation_views import just_deleted
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
@@ -62,6 +62,21 @@ def choose(request: HttpRequest, message_id: UUID) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "POST"])
+def edit(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """A message in a form, to be sent in other words. Scripts put the form where the message is."""
+    message = access.own_message_or_404(request.user, message_id)
+    if request.method == "GET":
+        return _edit_page(request, message, text=message.text, client_id=uuid4())
+    text, client_id = request.POST.get("text", ""), request.POST.get("client_id", "")
+    try:
+        turn = turns.edit(request.user, message_id=message.pk, text=text, client_id=_uuid(client_id))
+    except RefusedError as error:
+        return _edit_page(request, message, error, text=text, client_id=client_id)
+    return _tell(request, turn, with_message=True)
+
+
+@login_required
 @require_POST
 def stop(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Stop an answer."""
@@ -74,9 +89,10 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have a message answered again."""
     turn = access.reply_or_404(request.user, reply_id)
     try:
-        return _back_to(turns.again(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", "")))
+        new = turns.again(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
     except RefusedError as error:
         return _page(request, turn.conversation, error)
+    return _tell(request, new, with_message=False)
 
 
 @login_required
@@ -90,7 +106,7 @@ def correct(request: HttpRequest, reply_id: UUID) -> HttpResponse:
         return _page(request, turn.conversation, error)
     if corrected.text:
         messages.info(request, corrected.text)
-    return _back_to(turn)
+    return _tell(request, corrected.turn, with_message=False)
 
 
 @login_required
@@ -128,8 +144,7 @@ def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpRespon
         )
     except RefusedError as error:
         return _page(request, conversation, error, draft=text, route=route, client_id=client_id)
-    conversations.tell(turn.conversation)
-    return _back_to(turn)
+    return _tell(request, turn, with_message=True)
 
 
 def _uuid(value: str) -> UUID | None:
@@ -139,9 +154,21 @@ def _uuid(value: str) -> UUID | None:
         return None
 
 
+def _edit_page(request: HttpRequest, message: Message, error: RefusedError | None = None, **form: Any) -> HttpResponse:
+    limit = settings.MESSAGE_MAX_BYTES
+    context = {"message": message, "limit": limit, "limit_in_words": size(limit), "error": error and error.text, **form}
+    return _refusing(render(request, "chat/edit.html", context, status=error.status if error else 200), error)
+
+
 def _at(message: Message) -> HttpResponse:
     """To a message on its conversation's page."""
     return redirect(f"{reverse('conversation', args=[message.conversation_id])}?from={message.pk}#m-{message.pk}")
+
+
+def _tell(request: HttpRequest, turn: Turn, *, with_message: bool) -> HttpResponse:
+    """To the conversation, which the person's other tabs hear of too."""
+    news.tell(request.user.pk, turn, with_message=with_message)
+    return _back_to(turn)
 
 
 def _back_to(turn: Turn) -> HttpResponse:
@@ -175,7 +202,11 @@ def _page(
         "first_steps": [] if conversation else first_steps(request.user),
         **_composer(request, conversation, composer),
     }
-    response = render(request, "chat/page.html", context, status=error.status if error else 200)
+    return _refusing(render(request, "chat/page.html", context, status=error.status if error else 200), error)
+
+
+def _refusing(response: HttpResponse, error: RefusedError | None) -> HttpResponse:
+    """The response, with the time after which it is worth trying again."""
     if isinstance(error, BusyError):
         response["Retry-After"] = error.retry_after
     return response

@@ -66,3 +66,51 @@ def test_the_arrows_work_without_a_script(page: Page, open_page: OpenPage, alice
     expect(answer(plain.locator(".reply").nth(1))).to_have_text("Two")
     plain.get_by_label("Next version").click()
     expect(plain.locator(".reply .among")).to_have_text("2/2")
+
+
+def test_ones_own_message_is_edited_where_it_stands(page: Page, open_page: OpenPage, alice: Any) -> None:
+    finish(ask(page, "One"))
+    finish(ask(page, "Two"))
+    other = open_page(alice)
+    other.goto(page.url)
+    page.get_by_label("Edit this message").first.click()
+    box = page.get_by_label("Your message")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("One")
+    box.fill("never mind")
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    expect(page.get_by_label("Edit this message").first).to_be_focused()
+    page.keyboard.press("Enter")
+    box.fill("Another <b>One</b>")
+    page.keyboard.press("Enter")
+    for each in (page, other):
+        expect(each.locator(".user .bubble")).to_have_text(["Another <b>One</b>"])
+        expect(each.locator(".user .among")).to_have_text("2/2")
+        expect(answer(finish(each.locator(".reply")))).to_contain_text("Another")
+    page.locator(".user").get_by_label("Previous version").click()
+    expect(other.locator(".bubble")).to_have_text(["One", "Two"])
+
+
+def test_an_edited_message_that_is_refused_stays_in_its_form(page: Page) -> None:
+    finish(ask(page, "One"))
+    page.get_by_label("Edit this message").click()
+    page.get_by_label("Your message").fill("/nonsense One")
+    page.get_by_role("button", name="Send", exact=True).first.click()
+    expect(page.locator(".edit").get_by_role("alert")).to_contain_text("There is no route /nonsense.")
+    expect(page.get_by_label("Your message")).to_have_value("/nonsense One")
+    page.get_by_label("Your message").fill("Eins")
+    page.keyboard.press("Enter")
+    expect(page.locator(".bubble")).to_have_text("Eins")
+
+
+def test_a_message_is_edited_without_a_script(page: Page, open_page: OpenPage, alice: Any) -> None:
+    finish(ask(page, "One"))
+    plain = open_page(alice, java_script_enabled=False)
+    plain.goto(page.url)
+    plain.get_by_label("Edit this message").click()
+    plain.get_by_label("Your message").fill("Uno")
+    plain.get_by_role("button", name="Send").click()
+    expect(plain.locator(".bubble")).to_have_text("Uno")
+    finish(plain.locator(".reply"))
+    expect(page.locator(".bubble")).to_have_text("Uno")

@@ -12,6 +12,7 @@ from django.test import Client
 from chatsite.chat import branches, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.chat.presenting import Entry, entries
+from chatsite.chat.refusals import RefusedError
 from tests.chat.sockets import make_async, tab
 from tests.pages import rows
 from tests.sessions import session_of
@@ -64,6 +65,50 @@ def test_any_answer_is_given_again_and_nothing_is_lost(alice: Any, forked: Turn)
     assert texts(forked)[-1] == "To the first"
 
 
+def test_other_words_are_a_branch_of_their_own_and_nothing_is_lost(alice: Any, forked: Turn) -> None:
+    branches.choose(alice, message_id=forked.pk)
+    edited = turns.edit(alice, message_id=forked.message_id, text=" Another question ")
+    assert [entry.text for entry in shown(forked)] == ["Another question", ""]
+    assert (shown(forked)[0].among.number, shown(forked)[0].among.count) == (2, 2)
+    assert edited.message.parent is None
+    branches.choose(alice, message_id=forked.message_id)
+    assert texts(forked) == ["Question", "Second answer"]
+
+
+def test_other_words_are_answered_by_the_route_that_was_wished_for(alice: Any, defaults: None) -> None:
+    turn = turns.submit(alice, text="Hello", wanted_route="generate")
+    assert turns.edit(alice, message_id=turn.message_id, text="Hi").wanted_route == "generate"
+    assert turns.edit(alice, message_id=turn.message_id, text="/summarise Hi").wanted_route == ""
+    Turn.objects.filter(pk=turn.pk).update(wanted_route="gone")
+    assert turns.edit(alice, message_id=turn.message_id, text="Hi").wanted_route == ""
+
+
+def test_other_words_that_are_sent_twice_are_sent_once(alice: Any, forked: Turn) -> None:
+    client_id = uuid.uuid4()
+    first, second = (turns.edit(alice, message_id=forked.message_id, text="Hi", client_id=client_id) for _ in range(2))
+    assert first == second
+
+
+def test_only_ones_own_messages_are_edited(alice: Any, bob: Any, forked: Turn) -> None:
+    for person, message_id in ((bob, forked.message_id), (alice, forked.pk), (alice, "nonsense")):
+        with pytest.raises(Http404):
+            turns.edit(person, message_id=message_id, text="Hi")
+    with pytest.raises(RefusedError):
+        turns.edit(alice, message_id=forked.message_id, text=" ")
+
+
+def test_the_form_for_other_words_works_alone(client: Client, alice: Any, forked: Turn) -> None:
+    client.force_login(alice)
+    address = f"/messages/{forked.message_id}/edit/"
+    page = client.get(address)
+    assert "\nQuestion</textarea>" in page.content.decode()
+    form = {"text": "</textarea><script>", "client_id": page.context["client_id"]}
+    assert client.post(address, {**form, "text": " "}).status_code == 400
+    assert client.post(address, form)["Location"] == f"/c/{forked.conversation_id}/"
+    assert texts(forked)[0] == "</textarea><script>"
+    assert "<script>" not in client.get(f"/messages/{shown(forked)[0].id}/edit/").content.decode()
+
+
 def test_what_went_before_in_the_prompt_is_what_is_shown(alice: Any, forked: Turn) -> None:
     from chatsite.chat.answering import _history
 
@@ -99,7 +144,7 @@ def test_the_arrows_are_forms(client: Client, alice: Any, forked: Turn) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_all_tabs_hear_which_branch_is_shown(alice: Any, forked: Turn) -> None:
+async def test_all_tabs_hear_which_branch_is_shown_and_of_other_words(alice: Any, forked: Turn) -> None:
     session = await make_async(session_of)(alice)
     async with tab(session) as desk, tab(session) as phone:
         await phone.send(type="ping")
@@ -107,6 +152,10 @@ async def test_all_tabs_hear_which_branch_is_shown(alice: Any, forked: Turn) -> 
         await desk.send(type="choose", message=str(forked.pk))
         for each in (desk, phone):
             assert (await each.until("branch"))["conversation"] == str(forked.conversation_id)
-        await desk.send(type="choose", message=str(uuid.uuid4()))
-        assert (await desk.until("error"))["code"] == "not_found"
-    assert (await make_async(texts)(forked))[-1] == "To the first"
+        await desk.send(type="edit", message=str(forked.message_id), text="Hi", client_id=str(uuid.uuid4()))
+        for each in (desk, phone):
+            assert (await each.until("turn"))["parent"] is None
+        for kind in ("choose", "edit"):
+            await desk.send(type=kind, message=str(uuid.uuid4()), text="Hi")
+            assert (await desk.until("error"))["code"] == "not_found"
+    assert (await make_async(texts)(forked)) == ["Hi", ""]

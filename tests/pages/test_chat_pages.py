@@ -153,6 +153,8 @@ CONVERSATION_PAGES = [
 ]
 REPLY_PAGES = [
     ("message-choose", "post"),
+    ("message-edit", "get"),
+    ("message-edit", "post"),
     ("reply-stop", "post"),
     ("reply-again", "post"),
     ("reply-text", "get"),
@@ -192,7 +194,12 @@ def test_those_who_are_not_signed_in_are_asked_to(client: Client, alice: Any, vi
 
 
 @pytest.mark.parametrize(
-    "view", [view for view, method in CONVERSATION_PAGES + REPLY_PAGES if method == "post" and view != "conversation"]
+    "view",
+    [
+        view
+        for view, method in CONVERSATION_PAGES + REPLY_PAGES
+        if method == "post" and (view, "get") not in CONVERSATION_PAGES + REPLY_PAGES
+    ],
 )
 def test_nothing_changes_by_following_a_link(page: Client, alice: Any, view: str) -> None:
     turn = rows.turn(alice)

@@ -6,6 +6,7 @@ import { ConversationMenu } from "./conversation-menu.js";
 import { addCopyButtons } from "./copy.js";
 import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
+import { Edits } from "./edits.js";
 import { listenToKeys } from "./keys.js";
 import { Preview } from "./preview.js";
 import { Scroll } from "./scroll.js";
@@ -25,6 +26,7 @@ const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
     clearTimeout(notice);
     connection.hidden = true;
     composer.resend();
+    edits.resend();
     if (isFirst) stream.attachAll();
     else stream.resume();
     isFirst = false;
@@ -48,10 +50,11 @@ const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
+const edits = new Edits({ socket });
 const preview = new Preview({ socket, thread });
 const earlier = new Earlier({ thread, scroll, decorate: addCopyButtons });
 const stream = new Stream({
-  ...{ socket, thread, composer, sidebar, menu, scroll, announcer, preview, earlier },
+  ...{ socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview, earlier },
   decorate: addCopyButtons,
 });
 

@@ -7,7 +7,7 @@ export class Stream {
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
 
-  // `page` has socket, thread, composer, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
+  // `page` has socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -21,11 +21,11 @@ export class Stream {
   }
 
   receive(frame) {
-    const { socket, thread, composer, sidebar, menu, scroll, announcer, preview } = this.#page;
+    const { socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
-        if (!composer.accepted(frame.client_id)) break;
+        if (!composer.accepted(frame.client_id) && !edits.accepted(frame.client_id)) break;
         scroll.follow();
         if (!thread.conversation) this.#begin(frame.conversation);
         break;
@@ -81,6 +81,7 @@ export class Stream {
         break;
       case "error":
         composer.refuse(frame);
+        edits.refuse(frame);
         break;
       case "signed_out":
         socket.end();

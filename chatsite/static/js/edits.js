@@ -1,0 +1,104 @@
+// Changing the words of one's own message, where it stands. The form comes from the page that does it without a script.
+
+async function formFor(link) {
+  const response = await fetch(link.href);
+  const page = document.createElement("template");
+  page.innerHTML = await response.text(); // rendered by the server
+  const form = page.content.querySelector("form.edit");
+  if (!form) throw new Error(`The message could not be fetched: ${response.status}`);
+  return form;
+}
+
+export class Edits {
+  #socket;
+  #sent = new Map(); // forms by client id, sent and not accepted yet
+
+  constructor({ socket }) {
+    this.#socket = socket;
+    document.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("submit", (event) => this.#submitted(event));
+    document.addEventListener("keydown", (event) => this.#pressed(event));
+  }
+
+  // Whether the message of this id was edited here. What takes its place is on its way.
+  accepted(clientId) {
+    return this.#sent.delete(clientId);
+  }
+
+  refuse({ client_id: clientId, text }) {
+    const form = this.#sent.get(clientId);
+    if (!form) return;
+    this.#sent.delete(clientId);
+    form.elements.text.readOnly = false;
+    this.#say(form, text);
+    form.elements.text.focus();
+  }
+
+  // Send again what may have been lost with the connection; sent twice, it is saved once.
+  resend() {
+    for (const form of this.#sent.values()) this.#send(form);
+  }
+
+  #clicked(event) {
+    const link = event.target.closest("[data-action=edit], [data-action=cancel-edit]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const article = link.closest(".message");
+    if (!article) return;
+    event.preventDefault();
+    if (link.dataset.action === "cancel-edit") this.#close(article);
+    else this.#open(article, link);
+  }
+
+  async #open(article, link) {
+    if (article.classList.contains("editing")) return;
+    article.classList.add("editing");
+    try {
+      const form = await formFor(link);
+      article.append(form);
+      form.elements.text.focus();
+      form.elements.text.setSelectionRange(form.elements.text.value.length, form.elements.text.value.length);
+    } catch {
+      location.assign(link.href);
+    }
+  }
+
+  #close(article) {
+    article.querySelector(".edit").remove();
+    article.classList.remove("editing");
+    article.querySelector("[data-action=edit]").focus();
+  }
+
+  #pressed(event) {
+    const form = event.target.closest?.("form.edit");
+    const article = form?.closest(".message");
+    if (!article || event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Escape") {
+      event.stopImmediatePropagation(); // it means this form, not the answer that is being written
+      this.#close(article);
+    } else if (event.key === "Enter" && !event.shiftKey && event.target === form.elements.text) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  }
+
+  #submitted(event) {
+    const form = event.target.closest("form.edit");
+    if (!form || this.#socket.isBlocked) return; // the form works by itself
+    event.preventDefault();
+    const text = form.elements.text;
+    if (text.readOnly || !text.value.trim()) return;
+    if (new TextEncoder().encode(text.value).length > Number(form.dataset.limit)) return this.#say(form, form.dataset.tooLong);
+    text.readOnly = true;
+    this.#sent.set(form.elements.client_id.value, form);
+    this.#say(form, this.#send(form) ? "" : form.dataset.waiting);
+  }
+
+  #send(form) {
+    const { client_id: id, text } = form.elements;
+    return this.#socket.send({ type: "edit", message: form.dataset.message, client_id: id.value, text: text.value });
+  }
+
+  #say(form, words) {
+    form.querySelector(".refusal").textContent = words;
+  }
+}
