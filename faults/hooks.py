@@ -6,6 +6,7 @@ commas. A death is taken from a budget in Redis (`budget`), so that the process 
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -167,7 +168,7 @@ def die_of_poison() -> None:
 
 def _before(kind: type, name: str, act: Callable[..., None]) -> None:
     """Call `act` before each call of a method."""
-    original = vars(kind)[name]
+    original = inspect.getattr_static(kind, name)  # also one that is inherited
     function = original.__func__ if isinstance(original, classmethod) else original
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:

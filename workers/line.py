@@ -11,7 +11,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -24,11 +23,11 @@ from workers.connections import client
 from workers.jobs import Job
 from workers.limits import limits_of
 from workers.models import Completion
+from workers.service import RECENT, mean_seconds, slots_by_queue
 
 PLACES = "line"
 EXPECTED = "line:expected"
 KEEP_SECONDS = 10  # without a reaper, nobody is told anything
-RECENT = timedelta(minutes=10)
 RECENT_JOBS = 200  # of each kind
 MEASURE_SECONDS = 5.0
 
@@ -92,7 +91,7 @@ class Line:
         if time.monotonic() >= self._next_measure:
             self._next_measure = time.monotonic() + MEASURE_SECONDS
             self._seconds = {kind: _recent_seconds(kind) for kind in Job.kinds()}
-        slots = _slots()
+        slots = slots_by_queue(presence.processes())
         waiting = {kind: _waiting(kind) for kind in Job.kinds()}
         told = self._last_told() if waiting[Completion] else {}
         self._told = {
@@ -119,8 +118,7 @@ class Line:
             pipeline.execute()
 
     def _service(self, kind: type[Job], queue: str, slots: Counter[str]) -> _Service:
-        taken = self._seconds.get(kind, {}).get(queue)
-        return _Service(slots[queue], sum(taken) / len(taken) if taken else None)
+        return _Service(slots[queue], mean_seconds(self._seconds.get(kind, {}).get(queue, [])))
 
     def _expected(self, waiting: dict[type[Job], dict[str, list[Job]]], slots: Counter[str]) -> Expected:
         """A message is one job of each kind; of a kind, as likely in each queue as those that came lately."""
@@ -152,14 +150,6 @@ def _recent_seconds(kind: type[Job]) -> dict[str, list[float]]:
     for job in recent.exclude(person=None).order_by("-finished_at")[:RECENT_JOBS]:
         found[job.queue].append(job.run_seconds)
     return found
-
-
-def _slots() -> Counter[str]:
-    slots = Counter[str]()
-    for process in presence.processes():
-        for queue in process.queues:
-            slots[queue] += process.slots if process.serves(queue) else 0
-    return slots
 
 
 def _placed(jobs: list[Job], service: _Service) -> dict[UUID, Place]:

@@ -74,6 +74,15 @@ def is_served(queue: str) -> bool:
     return any(process.serves(queue) for process in processes())
 
 
+def is_served_by_newer_code(queue: str) -> bool:
+    """Whether a living worker with newer code than this process takes tasks from `queue`. Raises `redis.RedisError`."""
+    own = own_code()
+    return any(
+        process.serves(queue) and process.code != own.digest and process.code_changed_at > own.changed_at
+        for process in processes()
+    )
+
+
 class OwnPresence:
     """What this process says of itself, once it has appeared. Any thread may change it."""
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
+import redis
 from django.db import DatabaseError, close_old_connections
 
-from workers import isolation, tracing
+from workers import isolation, presence, tracing
 from workers.jobs import Job
 from workers.leases import Lease
 from workers.logs import about
@@ -28,8 +29,9 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
     """The job and its lease while this process owns the attempt; None if somebody else does or did.
 
     The lease is taken before the claim, so that the reaper never sees a running job without one. An exception
-    leaves the row running: the lease runs out and the reaper gives the job a new attempt. What may run alone only does
-    so in a process of its own, before this returns None.
+    leaves the row running: the lease runs out and the reaper gives the job a new attempt, as if its process had died of
+    it; unless the code here may only be too old for it. What may run alone only does so in a process of its own, before
+    this returns None.
     """
     if job := isolation.suspect(kind, pk, attempt):
         isolation.run_alone(job)
@@ -49,8 +51,23 @@ def claimed(kind: type[AnyJob], pk: str, attempt: int) -> Iterator[tuple[AnyJob,
                 yield job, lease
             except Exception as error:
                 logger.exception("%s %s attempt %d broke off", kind.__name__, pk, attempt)
-                job.note_error(f"{type(error).__name__}: {error}")
+                if not _leave_to_newer_code(job):
+                    job.note_error(f"{type(error).__name__}: {error}")
                 raise
+
+
+def _leave_to_newer_code(job: Job) -> bool:
+    """Give the job back as it was if newer workers are there: it could be a row that the code here does not understand.
+
+    It is in no queue then, so the reaper hands it out again in a second or two, and not to this worker at once.
+    """
+    try:
+        given_back = presence.is_served_by_newer_code(job.queue) and job.retry()
+    except (DatabaseError, redis.RedisError):
+        return False
+    if given_back:
+        logger.warning("%s %s is left to workers with newer code", type(job).__name__, job.pk)
+    return given_back
 
 
 def _reply_id(kind: type[Job], pk: str) -> UUID | str:

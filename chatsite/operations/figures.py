@@ -7,7 +7,7 @@ Redis; when it is away, they are missing and everything else is there.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,8 +27,8 @@ from workers.code import own_code
 from workers.connections import client
 from workers.jobs import Job
 from workers.models import Completion, Model
+from workers.service import RECENT, mean_seconds, slots_by_queue
 
-RECENT = timedelta(minutes=10)  # waits and loads
 TOKENS_SECONDS = 60
 MOST_ROWS = 2000
 MOST_SET_ASIDE = 100
@@ -143,11 +143,12 @@ def _queues(processes: list[presence.Process], now: datetime) -> list[Queue]:
     seen = _seen(now)
     names = {Turn.queue, BACKGROUND, *_queues_of_models(enabled_only=True).values(), *seen}
     names |= set(chain.from_iterable(process.queues for process in processes))
-    return [_queue(name, seen[name], processes, now) for name in sorted(names)]
+    slots = slots_by_queue(processes)
+    workers = Counter(queue for process in processes for queue in process.queues if process.serves(queue))
+    return [_queue(name, seen[name], workers[name], slots[name], now) for name in sorted(names)]
 
 
-def _queue(name: str, seen: _Seen, processes: list[presence.Process], now: datetime) -> Queue:
-    serving = [process for process in processes if process.serves(name)]
+def _queue(name: str, seen: _Seen, workers: int, slots: int, now: datetime) -> Queue:
     return Queue(
         name=name,
         depth=len(seen.waiting),
@@ -155,22 +156,19 @@ def _queue(name: str, seen: _Seen, processes: list[presence.Process], now: datet
         waited=Waits.of(seen.waited),
         running=len(seen.running),
         load=_load(seen, now),
-        workers=len(serving),
-        slots=sum(process.slots for process in serving),
+        workers=workers,
+        slots=slots,
     )
 
 
 def _load(seen: _Seen, now: datetime) -> Load | None:
-    """Arrivals after the first one that is still looked at, and the time that one takes.
-
-    Those that run now count with the time they have taken so far: the likeliest mean of an exponential distribution,
-    of which some values are only known to be larger than what has been seen (total time by number of ends).
-    """
-    if not seen.served:
+    """Arrivals after the first one that is still looked at, and the time that one takes."""
+    service_seconds = mean_seconds(seen.served, seen.running)
+    if service_seconds is None:
         return None
     first = min(seen.arrived, default=now)
     span = max((now - first).total_seconds(), SHORTEST_SPAN_SECONDS)
-    return Load(max(len(seen.arrived) - 1, 0) / span, (sum(seen.served) + sum(seen.running)) / len(seen.served))
+    return Load(max(len(seen.arrived) - 1, 0) / span, service_seconds)
 
 
 def _seen(now: datetime) -> defaultdict[str, _Seen]:

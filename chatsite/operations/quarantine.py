@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from chatsite.chat import feed
+from chatsite.chat.models import Turn
 from chatsite.operations.audit import write_down
 from workers import stream
 from workers.jobs import Job
@@ -44,6 +47,7 @@ def retry(job: Job, actor: Any) -> bool:
                 return False
             _write_down(job, actor, RETRIED)
             job.enqueue_on_commit()
+            _tell(job)
     except IntegrityError:
         return False
     return True
@@ -56,6 +60,13 @@ def discard(job: Job, actor: Any) -> bool:
             return False
         _write_down(job, actor, DISCARDED)
     return True
+
+
+def _tell(job: Job) -> None:
+    """When it commits: the open tabs of whoever waits for the reply watch it again."""
+    for turn in Turn.objects.select_related("conversation").filter(pk=job.reply_id):
+        frame = {"type": "branch", "conversation": str(turn.conversation_id)}
+        transaction.on_commit(partial(feed.tell, turn.conversation.user_id, frame), robust=True)
 
 
 def _write_down(job: Job, actor: Any, text: str) -> None:

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
+from tests.processes import pretended_worker
 from workers import broker, leases, reaper, running
+from workers.code import own_code
 from workers.connections import client, stream_key
 from workers.handover import hand_over
 from workers.leases import Lease, lease_key
@@ -270,6 +272,18 @@ def test_who_handed_over_a_job_cannot_end_it_any_more(completion: Completion) ->
         assert not job.close("done", text="The old one's.")
     completion.refresh_from_db()
     assert (completion.status, completion.attempt, completion.text) == ("running", 2, "")
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_what_breaks_off_in_an_older_worker_is_left_to_newer_ones(completion: Completion, newer: bool) -> None:
+    changed_at = own_code().changed_at + (60 if newer else -60)
+    with pretended_worker(queues=[completion.queue], code="another", code_changed_at=changed_at):
+        for attempt in range(1, settings.MAX_ATTEMPTS + 3 if newer else 2):
+            with pytest.raises(KeyError), running.claimed(Completion, str(completion.pk), attempt):
+                raise KeyError("a kind of provider that came later")
+    completion.refresh_from_db()
+    assert (completion.status, completion.deaths) == (("queued", 0) if newer else ("running", 0))
+    assert not completion.runs_alone
 
 
 def died(completion: Completion, first: int) -> Completion:

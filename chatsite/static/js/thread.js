@@ -7,9 +7,10 @@ function parse(html) {
   return template.content;
 }
 
-// An answer that is still being written on both sides belongs to its stream.
+// An answer that is still being written on both sides belongs to its stream. One that had ended may have been taken up
+// again.
 function isOutdated(shown, fresh) {
-  if ("open" in fresh.dataset) return false;
+  if ("open" in fresh.dataset) return !("open" in shown.dataset);
   return "open" in shown.dataset || shown.dataset.look !== fresh.dataset.look;
 }
 
