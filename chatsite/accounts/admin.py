@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -66,7 +66,7 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
         return ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        written = Count("conversations", distinct=True), Max("conversations__updated_at")
+        written = Count("conversations", filter=Q(conversations__deleted_at=None)), Max("conversations__updated_at")
         return super().get_queryset(request).annotate(conversation_count=written[0], last_wrote=written[1])
 
     @display(description="Conversations", ordering="conversation_count")
