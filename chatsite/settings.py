@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "chatsite.chat",
     "chatsite.operations",
     "chatsite.routing",
+    "chatsite.search",
     "chatsite.writing",
     "router",
     "workers",

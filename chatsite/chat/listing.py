@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-from chatsite.chat import access
+from chatsite.chat import access, keys
 from chatsite.chat.models import Conversation, Tag
 
 PAGE = 50
@@ -59,11 +58,11 @@ def page(user: Any, *, before: str = "", tag_id: str = "", is_archive: bool = Fa
     tag = Tag.objects.filter(user=user, pk=tag_id).first() if tag_id.isdecimal() and len(tag_id) < 19 else None
     rows = access.conversations(user).filter(archived_at__isnull=not is_archive).prefetch_related("tags")
     rows = (rows.filter(tags=tag) if tag else rows).order_by("-updated_at", "-pk")
-    key = _parse(before)
     others = rows.filter(pinned_at=None)
-    found = list((_before(others, *key) if key else others)[: PAGE + 1])
-    pinned = [] if key or is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])
-    older = _key(found[PAGE - 1]) if len(found) > PAGE else ""
+    rest = keys.after(before, others, "updated_at", UUID)
+    found = list((others if rest is None else rest)[: PAGE + 1])
+    pinned = [] if rest is not None or is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])
+    older = keys.make(found[PAGE - 1].updated_at, found[PAGE - 1].pk) if len(found) > PAGE else ""
     return Page(_grouped(pinned, found[:PAGE]), older, tag, is_archive)
 
 
@@ -109,22 +108,3 @@ def _grouped(pinned: Iterable[Conversation], others: Iterable[Conversation]) -> 
             conversation
         )
     return groups
-
-
-def _before(rows: QuerySet[Conversation], updated_at: datetime, pk: UUID) -> QuerySet[Conversation]:
-    return rows.filter(Q(updated_at__lt=updated_at) | Q(updated_at=updated_at, pk__lt=pk))
-
-
-def _key(conversation: Conversation) -> str:
-    return f"{(conversation.updated_at - _EPOCH) // timedelta(microseconds=1)}-{conversation.pk.hex}"
-
-
-def _parse(key: str) -> tuple[datetime, UUID] | None:
-    microseconds, _, pk = key.partition("-")
-    try:
-        return _EPOCH + timedelta(microseconds=int(microseconds)), UUID(pk)
-    except (ValueError, OverflowError):
-        return None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

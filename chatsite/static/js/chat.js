@@ -10,6 +10,7 @@ import { Edits } from "./edits.js";
 import { listenToKeys } from "./keys.js";
 import { Preview } from "./preview.js";
 import { Scroll } from "./scroll.js";
+import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
 import { Socket } from "./socket.js";
 import { Stream } from "./stream.js";
@@ -79,6 +80,7 @@ document.querySelector("[data-action=sign-out]").addEventListener("submit", () =
 });
 addEventListener("popstate", () => location.reload());
 listenToAlternatives(socket);
+new Search();
 listenToKeys({ composer, stopNewest });
 addCopyButtons(document);
 socket.open();

@@ -1,0 +1,62 @@
+// The quick search: Ctrl+K from anywhere in the chat.
+
+const PAUSE_MS = 150; // in the typing
+
+export class Search {
+  #dialog = document.getElementById("search");
+  #input = document.getElementById("search-query");
+  #count = document.getElementById("search-count");
+  #results = document.getElementById("search-results");
+  #timer = 0;
+  #asked = null; // what may still be on its way
+
+  constructor() {
+    document.addEventListener("keydown", (event) => {
+      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+      event.preventDefault();
+      this.#open();
+    });
+    document.addEventListener("click", (event) => {
+      if (event.target.closest("[data-action=search]")) {
+        event.preventDefault();
+        this.#open();
+      } else if (event.target === this.#dialog || event.target.closest("[data-action=close-search]")) {
+        this.#dialog.close();
+      }
+    });
+    this.#input.addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#look(), PAUSE_MS);
+    });
+    this.#dialog.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  #open() {
+    if (!this.#dialog.open) this.#dialog.showModal();
+    this.#input.select();
+  }
+
+  async #look() {
+    this.#asked?.abort();
+    this.#asked = new AbortController();
+    const address = `${this.#input.form.action}?${new URLSearchParams({ q: this.#input.value })}`;
+    try {
+      const response = await fetch(address, { headers: { "X-Fragment": "1" }, signal: this.#asked.signal });
+      if (!response.ok || response.redirected) throw new Error(response.status);
+      this.#results.innerHTML = await response.text(); // rendered by the server
+      this.#count.textContent = this.#results.querySelector(".count")?.textContent ?? "";
+    } catch (error) {
+      if (error.name !== "AbortError") this.#results.textContent = this.#dialog.dataset.failed;
+    }
+  }
+
+  // Arrows lead from what is typed to what was found, and back.
+  #move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || event.isComposing) return;
+    event.preventDefault();
+    const places = [this.#input, ...this.#results.querySelectorAll("a")];
+    const place = places.indexOf(document.activeElement) + step;
+    places[Math.max(0, Math.min(place, places.length - 1))].focus();
+  }
+}
