@@ -19,6 +19,7 @@ def test_what_was_said_is_found_by_keys_alone(page: Page, connect: Callable[...,
     finish(send(page, 'The crêpe <img src=x onerror="alert(1)"> harbour'))
     page.get_by_role("link", name="New conversation").click()
     page.get_by_label("Message", exact=True).fill("Half a thought")
+    page.wait_for_load_state()
     page.keyboard.press("Control+k")
     dialog = page.get_by_role("dialog", name="Search")
     page.keyboard.type("crepe harb")
