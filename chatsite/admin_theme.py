@@ -56,6 +56,7 @@ _NAVIGATION: list[dict[str, Any]] = [
                 "/bench/",
             ),
             _item("Corrections", "flag", "admin:router_correction_changelist", "router.view_correction"),
+            _item("Ratings", "thumbs_up_down", "admin:chat_rating_changelist", "chat.view_rating"),
             _item("Training", "model_training", "admin:routing_training_changelist", "routing.view_training"),
             _item("Revisions", "history", "admin:router_revision_changelist", "router.view_revision", "/draft/"),
             _item("Rollouts", "hub", "admin:router_rollout_changelist", "router.view_revision"),

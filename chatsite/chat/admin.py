@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from chatsite.chat import rating_admin  # noqa: F401  (registers its page)
 from chatsite.chat.models import Turn
 from chatsite.chat.trials import route_titles, start_try
 from workers.jobs import Job

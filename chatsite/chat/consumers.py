@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, branches, corrections, feed, news, notices, previewing, turns
+from chatsite.chat import access, branches, corrections, feed, news, notices, previewing, ratings, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -140,6 +140,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._answered(turn, client_id, with_message=False)
             case "correct":
                 await self._correct(frame)
+            case "rate":
+                await in_thread(ratings.rate)(
+                    self.user,
+                    reply_id=frame.get("reply"),
+                    value=_text(frame, "rating"),
+                    reason=_optional(frame, "reason"),
+                )
             case "choose":
                 await in_thread(branches.choose)(self.user, message_id=frame.get("message"))
             case "attach":
@@ -222,6 +229,10 @@ def _text(frame: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise RefusedError("bad_frame")
     return value
+
+
+def _optional(frame: dict[str, Any], key: str) -> str | None:
+    return None if frame.get(key) is None else _text(frame, key)
 
 
 def _client_id(frame: dict[str, Any]) -> UUID | None:

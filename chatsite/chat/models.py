@@ -135,3 +135,27 @@ class Turn(Job):
     def answer(self) -> Job:
         """The job whose state is the answer's: the completion once there is one, the decision until then."""
         return self.completion or self
+
+
+class Rating(models.Model):
+    """What a person thinks of an answer: a figure for admins, of which the router learns nothing."""
+
+    class Value(models.TextChoices):
+        UP = "up", "good"
+        DOWN = "down", "bad"
+
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="ratings")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="ratings")
+    value = models.CharField("rating", max_length=4, choices=Value.choices)
+    reason = models.CharField(max_length=300, blank=True)
+    rated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-rated_at"]
+        constraints = [
+            models.UniqueConstraint(name="one_rating_a_reply_and_person", fields=["turn", "user"]),
+            models.CheckConstraint(name="a_rating_is_up_or_down", condition=Q(value__in=["up", "down"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"rating {self.pk}"  # not the reason, which logs would keep

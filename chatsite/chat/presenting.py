@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from chatsite.chat import access
 from chatsite.chat.branches import Place, Tree, place_among, siblings_of
 from chatsite.chat.explaining import Titles, Why, explain
-from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.chat.models import Conversation, Message, Rating, Turn
 from chatsite.chat.notices import in_line, notice
 from chatsite.chat.rendering import render
 from router.models import Decision, Revision
@@ -49,8 +49,9 @@ class Trouble:
 class Reader:
     """Whose conversation it is: what they may use, and whether they run the place. Looked up when it is asked for."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, turns: Iterable[Turn]) -> None:
         self._conversation = conversation
+        self._turns = turns
 
     @property
     def is_staff(self) -> bool:
@@ -64,6 +65,15 @@ class Reader:
     def hidden(self) -> frozenset[str]:
         """Routes that were taken away from them: not even old answers name them."""
         return self._routes[1]
+
+    @cached_property
+    def _ratings(self) -> dict[UUID, Rating]:
+        mine = Rating.objects.filter(user=self._conversation.user_id, turn__in=[turn.pk for turn in self._turns])
+        return {rating.turn_id: rating for rating in mine}
+
+    def rating_of(self, turn: Turn) -> Rating:
+        """What they think of an answer; empty where they did not say."""
+        return self._ratings.get(turn.pk) or Rating()
 
     def other_routes(self, decision: Decision) -> Titles:
         return {name: title for name, title in self._routes[0].items() if name != decision.route}
@@ -91,6 +101,8 @@ class Entry:
     can_retry: bool = False
     other_routes: Titles = field(default_factory=dict)  # that the person may have it answered by
     is_chosen: bool = False  # the person chose the route
+    rating: str = ""  # what the person thinks of an answer, and why
+    reason: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -99,7 +111,7 @@ class Entry:
     @property
     def look(self) -> str:
         """What of a finished message can change; a page that shows it otherwise shows it anew."""
-        return f"{self.among.number}/{self.among.count}"
+        return f"{self.among.number}/{self.among.count} {self.rating} {self.reason}"
 
 
 def branch(conversation: Conversation) -> list[UUID]:
@@ -123,7 +135,7 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     shown = [messages[pk] for pk in wanted if pk in messages]
     turns = [message.turn for message in shown if message.role == Message.Role.ASSISTANT]
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
-    reader = Reader(conversation)
+    reader = Reader(conversation, turns)
     return [
         _user_entry(message, tree.place_of(message.pk))
         if message.role == Message.Role.USER
@@ -145,6 +157,11 @@ def render_reply(turn: Turn) -> str:
 def render_decision(turn: Turn) -> str:
     """The HTML of the line under an answer that says which route and model it was given, and why."""
     return render_to_string("chat/_decision.html", {"entry": _one_reply(turn)})
+
+
+def render_rated(turn: Turn) -> str:
+    """The HTML of the line that says why the person rated an answer as they did."""
+    return render_to_string("chat/_rated.html", {"entry": _one_reply(turn)})
 
 
 def _render_entry(entry: Entry) -> str:
@@ -180,7 +197,7 @@ def _fold(text: str) -> tuple[str, str]:
 
 def _one_reply(turn: Turn) -> Entry:
     titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    return _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation))
+    return _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation, [turn]))
 
 
 def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader: Reader) -> Entry:
@@ -189,6 +206,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
     route_titles = titles.get(decision.revision_id, {}) if decision else {}
     trouble = _trouble(turn, reader)
     state = states([turn])[turn.pk]
+    rating = Rating() if answer.is_open else reader.rating_of(turn)
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -206,6 +224,8 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
+        rating=rating.value,
+        reason=rating.reason,
     )
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatsite.chat import conversation_views, views
+from chatsite.chat import conversation_views, rating_views, views
 
 urlpatterns = [
     path("", views.new_conversation, name="new-conversation"),
@@ -19,5 +19,6 @@ urlpatterns = [
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),
     path("replies/<uuid:reply_id>/correct/", views.correct, name="reply-correct"),
+    path("replies/<uuid:reply_id>/rate/", rating_views.rate, name="reply-rate"),
     path("replies/<uuid:reply_id>/text/", views.reply_text, name="reply-text"),
 ]

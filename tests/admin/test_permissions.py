@@ -32,6 +32,7 @@ PAGES = [
     "/admin/router/auditentry/",
     "/admin/routing/replay/",
     "/admin/chat/turn/",
+    "/admin/chat/rating/",
     "/admin/chat/turn/try/",
     "/admin/auth/user/",
     "/admin/auth/group/",

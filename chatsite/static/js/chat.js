@@ -9,6 +9,7 @@ import { Earlier } from "./earlier.js";
 import { Edits } from "./edits.js";
 import { listenToKeys } from "./keys.js";
 import { Preview } from "./preview.js";
+import { Ratings } from "./ratings.js";
 import { Scroll } from "./scroll.js";
 import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
@@ -52,10 +53,11 @@ const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(f
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const edits = new Edits({ socket });
+const ratings = new Ratings({ socket, thread });
 const preview = new Preview({ socket, thread });
 const earlier = new Earlier({ thread, scroll, decorate: addCopyButtons });
 const stream = new Stream({
-  ...{ socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview, earlier },
+  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier },
   decorate: addCopyButtons,
 });
 

@@ -1,13 +1,5 @@
 // Changing the words of one's own message, where it stands. The form comes from the page that does it without a script.
-
-async function formFor(link) {
-  const response = await fetch(link.href);
-  const page = document.createElement("template");
-  page.innerHTML = await response.text(); // rendered by the server
-  const form = page.content.querySelector("form.edit");
-  if (!form) throw new Error(`The message could not be fetched: ${response.status}`);
-  return form;
-}
+import { formFrom, isPlain } from "./forms.js";
 
 export class Edits {
   #socket;
@@ -41,9 +33,8 @@ export class Edits {
 
   #clicked(event) {
     const link = event.target.closest("[data-action=edit], [data-action=cancel-edit]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const article = link.closest(".message");
-    if (!article) return;
+    const article = link?.closest(".message");
+    if (!article || !isPlain(event)) return;
     event.preventDefault();
     if (link.dataset.action === "cancel-edit") this.#close(article);
     else this.#open(article, link);
@@ -53,7 +44,7 @@ export class Edits {
     if (article.classList.contains("editing")) return;
     article.classList.add("editing");
     try {
-      const form = await formFor(link);
+      const form = await formFrom(link, "form.edit");
       article.append(form);
       form.elements.text.focus();
       form.elements.text.setSelectionRange(form.elements.text.value.length, form.elements.text.value.length);

@@ -7,7 +7,7 @@ export class Stream {
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
 
-  // `page` has socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
+  // `page` has socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -21,7 +21,7 @@ export class Stream {
   }
 
   receive(frame) {
-    const { socket, thread, composer, edits, sidebar, menu, scroll, announcer, preview } = this.#page;
+    const { socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
@@ -69,6 +69,9 @@ export class Stream {
         break;
       case "finished":
         if (reply) this.#finish(frame);
+        break;
+      case "rated":
+        ratings.show(frame);
         break;
       case "corrected":
         composer.note(frame.text);
