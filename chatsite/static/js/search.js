@@ -28,7 +28,7 @@ export class Search {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#look(), PAUSE_MS);
     });
-    this.#dialog.addEventListener("keydown", (event) => this.#move(event));
+    this.#dialog.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   #open() {
@@ -50,10 +50,19 @@ export class Search {
     }
   }
 
-  // Arrows lead from what is typed to what was found, and back.
-  #move(event) {
+  #pressed(event) {
+    if (event.isComposing) return;
+    if (event.key === "Escape") {
+      event.preventDefault(); // the browser would only empty the field
+      event.stopPropagation(); // and the chat would stop an answer
+      this.#dialog.close();
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || event.isComposing) return;
+    if (step) this.#move(event, step);
+  }
+
+  // Arrows lead from what is typed to what was found, and back.
+  #move(event, step) {
     event.preventDefault();
     const places = [this.#input, ...this.#results.querySelectorAll("a")];
     const place = places.indexOf(document.activeElement) + step;
