@@ -29,7 +29,7 @@ class LiveReply:
         self._offset = Offset(0, 0)
         self._attempt = 0
         self._is_loading = False
-        self._renderer = BlockRenderer()
+        self._renderer = BlockRenderer(str(reply_id))
         # Each with the offset that a tab has had before it.
         self._frames: deque[tuple[Offset, Offset, Frame]] = deque(maxlen=KEPT_FRAMES)
 
@@ -57,7 +57,7 @@ class LiveReply:
         match event.kind:
             case Kind.STARTED | Kind.RESET:
                 self._frames.clear()
-                self._renderer = BlockRenderer()
+                self._renderer = BlockRenderer(str(self.reply_id))
                 self._is_loading = False
                 self._attempt = event.offset.attempt
                 return [self._frame(event.kind, attempt=self._attempt, model=event.data.get("model", ""))]

@@ -212,7 +212,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         role=Message.Role.ASSISTANT,
         text=text,
         among=among,
-        html=render(text),
+        html=render(text, str(turn.pk)),
         status=answer.status,
         state=state,
         place=places([turn.pk])[turn.pk] if state == "waiting" else "",

@@ -1,13 +1,12 @@
 """An answer that is still being written: each finished block rendered once, and in the end the same as the whole."""
 
-from typing import Any
-
 import pytest
 from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatsite.chat.rendering import Block, BlockRenderer, blocks, render
+from chatsite.chat.rendering import Block, BlockRenderer, render
+from chatsite.chat.rendering.markdown import Parts
 
 WORDS = st.lists(
     st.sampled_from(
@@ -29,6 +28,9 @@ fences = st.tuples(st.sampled_from(["", "python", "text"]), CODE).map(
 )
 indented = LINES.map(lambda lines: "\n".join(f"    {line}" for line in lines))
 quotes = LINES.map(lambda lines: "\n".join(f"> {line}" for line in lines))
+formulas = st.tuples(st.sampled_from(["$$\n{}\n$$", "\\[\n{}\n\\]", "So:\n$$\n{}\n$$\nThen", "$$ {} $$"]), CODE).map(
+    lambda given: given[0].replace("{}", "\n".join(given[1]))
+)
 rules = st.sampled_from(["***", "- - -", "___"])
 tables = LINES.map(lambda rows: "\n".join(["| a | b |", "|---|--:|", *(f"| {row} | 1 |" for row in rows)]))
 
@@ -45,7 +47,7 @@ def lists(draw: st.DrawFn) -> str:
     return gap.join(items)
 
 
-any_block = st.one_of(paragraphs, headings, underlined, fences, indented, quotes, rules, tables, lists())
+any_block = st.one_of(paragraphs, headings, underlined, fences, indented, quotes, rules, tables, formulas, lists())
 documents = st.lists(any_block, min_size=1, max_size=7).map("\n\n".join)
 
 
@@ -119,6 +121,14 @@ def test_a_link_defined_earlier_works_in_later_blocks() -> None:
     assert 'href="https://a.example"' in finished[0].html
 
 
+def test_footnotes_are_listed_with_the_whole_answer() -> None:
+    text = "[^1]: A note.\n\nOne[^1].\n\nTwo[^1].\n\nEnd.\n\n"
+    finished, renderer = stream(text, [3])
+    assert "A note." not in renderer.html
+    assert [block.html.count("#fn") for block in finished] == [1, 1]
+    assert render(text).count("A note.") == 1
+
+
 def test_positions_count_code_points() -> None:
     finished, _ = stream("👩‍👩‍👧 😀\n\nnext\n", [1])
     assert finished[0].upto == len("👩‍👩‍👧 😀\n\n")
@@ -126,13 +136,13 @@ def test_positions_count_code_points() -> None:
 
 def test_each_part_of_a_long_answer_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
-    parse = blocks.render
+    parse = Parts.render
 
-    def watched(text: str, env: dict[str, Any]) -> SafeString:
+    def watched(parts: Parts, text: str) -> SafeString:
         parsed.append(text)
-        return parse(text, env)
+        return parse(parts, text)
 
-    monkeypatch.setattr(blocks, "render", watched)
+    monkeypatch.setattr(Parts, "render", watched)
     text = "Look:\n\n```python\n" + "x = 1\n\n# a comment\n- y\n" * 500 + "```\n\n" + "A paragraph.\n\n" * 200
     _, renderer = stream(text, [3])
     assert "".join(parsed) + renderer.tail == text

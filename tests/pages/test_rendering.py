@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chatsite.chat.rendering import render
+from chatsite.chat.rendering import render, tex
 from chatsite.chat.rendering.markdown import INLINE_MAX_CHARACTERS
 
 
@@ -20,7 +20,16 @@ def test_it_renders_tables_with_alignment_but_without_inline_styles() -> None:
     html = render("| a | b |\n|---|--:|\n| 1 | 2 |")
     assert '<td class="right">2</td>' in html
     assert "style" not in html
-    assert html.startswith('<div class="table" tabindex="0"><table dir="auto">')
+    assert html.startswith(
+        '<div class="table"><div class="table-bar"></div><div class="table-scroll" tabindex="0"><table'
+    )
+
+
+def test_a_cell_of_a_table_can_have_several_lines() -> None:
+    html = render("| a<br>b | `<br>` |\n|---|---|\n| c <BR/> d | <br onclick=alert(1)> |\n\ne<br>f")
+    assert html.count("<br>") == 2
+    assert "a<br>\nb" in html
+    assert "e&lt;br&gt;f" in html
 
 
 def test_it_renders_strikethrough_and_task_lists() -> None:
@@ -119,12 +128,133 @@ def test_a_picture_inside_a_link_leaves_one_link() -> None:
     assert ">alt</a>" in html
 
 
+def test_diagrams_are_text() -> None:
+    assert "<a" not in render('```mermaid\nclick A "javascript:alert(1)"\n```')
+
+
+# --- Formulas -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("formula", ["$x^2$", "\\(x^2\\)"])
+def test_a_formula_in_a_line_is_shown_as_one(formula: str) -> None:
+    math = '<math display="inline"><mrow><msup><mi>x</mi><mn>2</mn></msup></mrow></math>'
+    assert render(f"So {formula}, and **{formula}**.") == f"<p>So {math}, and <strong>{math}</strong>.</p>\n"
+
+
 @pytest.mark.parametrize(
-    "markdown", ['```mermaid\nclick A "javascript:alert(1)"\n```', "$<img src=a onerror=alert(1)>$"]
+    "formula", ["$$\nx\n$$", "\\[\nx\n\\]", "$$x$$", "\\[ x \\]", "> $$\n> x\n> $$", "- $$\n  x\n  $$"]
 )
-def test_diagrams_and_formulas_are_text(markdown: str) -> None:
-    assert "<img" not in render(markdown)
-    assert "<a" not in render(markdown)
+def test_a_formula_in_a_line_of_its_own_is_shown_as_a_block(formula: str) -> None:
+    html = render(f"So:\n{formula}\nDone.")
+    assert '<math display="block"><mrow><mi>x</mi></mrow></math>' in html
+    assert "$" not in html
+    assert html.endswith("Done.</p>\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$5 and $6",
+        "It costs $5, not 6$ or US$7.",
+        "from $5-$6",
+        "A$ and B$",
+        "$HOME and $PATH",
+        "\\$x\\$",
+        "`$x$`",
+        "$ x $",
+        "$5 for this and more words$",
+        "$$",
+        "\\(\\)",
+        "$",
+        "$x",
+        "$$x",
+    ],
+)
+def test_money_and_variables_are_no_formulas(text: str) -> None:
+    assert "<math" not in render(text)
+
+
+@pytest.mark.parametrize(
+    "source", [r"\nosuchthing{x}", r"\frac{", r"\newcommand{\a}{x}\a", "x" * 3000, "{" * 1000, r"\def\a{\a\a}\a"]
+)
+def test_a_formula_that_is_not_understood_is_shown_as_it_was_written(source: str) -> None:
+    html = render(f"$$\n{source}\n$$")
+    assert '<div class="code-bar"><span>tex</span></div>' in html
+    assert re.sub("<[^>]*>", "", html).strip().removeprefix("tex") == source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\begin{aligned}a&=b\\c&=d\end{aligned}",
+        r"\begin{cases}1 & x>0\\0\end{cases}",
+        r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+        r"\lim_{x \to 0} \int_0^\infty \frac{\sin x}{x}\,dx = \sqrt[3]{2} \cdot \mathbb{R} \quad \text{if it is so}",
+        r"\boxed{42} \hat{x} \vec v \overline{AB} \binom{n}{k} \left(\frac{1}{2}\right) f''(x) \mathrm{m}",
+    ],
+)
+def test_what_models_write_is_understood(source: str) -> None:
+    assert '<math display="block">' in render(f"$$\n{source}\n$$")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"\text{</math><script>alert(1)</script>}",
+        r"\style{position:fixed;inset:0}{x}",
+        r"\class{trouble}{x}",
+        r"\unicode{3c}script\unicode{3e}",
+        r"\unicode{d800}\unicode{0}\unicode{999999}",
+        r"\hspace{99999em}\rule{9999em}{9999em}\raise{999em}{x}",
+        r"\verb|<img src=x onerror=alert(1)>|",
+        r"\includegraphics{https://evil.example/x.png}",
+        r"\color{url(https://evil.example)}x",
+        "<img src=a onerror=alert(1)>%",
+        r"\begin{array}{<img>}x\end{array}",
+        "<mglyph><style><img src=x onerror=alert(1)>",
+    ],
+)
+@pytest.mark.parametrize("markdown", ["${}$", "$${}$$", "\\[\n{}\n\\]", "\\({}\\)"])
+def test_no_formula_becomes_markup_or_leads_anywhere(source: str, markdown: str) -> None:
+    html = render(markdown.replace("{}", source))
+    html.encode()
+    tags, attributes = set(re.findall(r"<(\w+)", html)), set(re.findall(r"<[^>]* ([\w-]+)=", html))
+    assert tags <= {"p", "code", "div", "pre", "span"} | tex.TAGS
+    assert attributes <= {"class", "tabindex"} | tex.ATTRIBUTES
+    assert not re.search(r'"[+-]?\d\d+em"', html)
+
+
+# --- Footnotes ------------------------------------------------------------------------------------------------
+
+
+def test_footnotes_lead_to_their_note_and_back() -> None:
+    html = render("One[^a], two[^b], one again[^a].\n\n[^b]: Second.\n[^a]: First *note*.\n\n    And more.", key="7c")
+    assert html.count('<sup class="mention"><a href="#fn7c-') == 3
+    assert html.index("First <em>note</em>") < html.index("And more") < html.index("Second.")
+    ids = re.findall(r' id="([^"]*)"', html)
+    assert sorted(ids) == ["fn7c-1", "fn7c-2", "fnref7c-1", "fnref7c-1-2", "fnref7c-2"]
+    assert {f"#{name}" for name in ids} == set(re.findall(r'href="([^"]*)"', html))
+    assert "_blank" not in html
+
+
+def test_footnotes_of_two_answers_are_not_mixed_up() -> None:
+    first, second = (set(re.findall(r' id="([^"]*)"', render("One[^1].\n\n[^1]: Note.", key=key))) for key in "ab")
+    assert len(first) == len(second) == 2
+    assert not first & second
+
+
+@pytest.mark.parametrize(
+    "text", ["[^1]: A note that nobody mentions.", "[^1]", "[^1] [^2]\n\n[^1]: a [^1]", "^[inline]"]
+)
+def test_odd_footnotes_are_no_trouble(text: str) -> None:
+    render(text)
+
+
+def test_a_link_of_a_model_does_not_lead_around_on_the_page() -> None:
+    for address in ("#composer", "#m-1", "#", "#fn", "fn-1/../../admin"):
+        assert "href" not in render(f"[x]({address})")
 
 
 @pytest.mark.parametrize(

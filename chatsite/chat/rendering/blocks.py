@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from chatsite.chat.rendering.markdown import render
+from chatsite.chat.rendering.markdown import Parts
+from chatsite.chat.rendering.mathematics import FENCES
 
 # So much of a line is enough to see what it begins.
 HEAD_CHARACTERS = 16
 
 _BLANK = " \t\r\n"
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+_FORMULA = re.compile(r" {0,3}(\$\$|\\\[)[ \t\r\n]*$")
 _HEADING = re.compile(r" {0,3}#{1,6}([ \t\r\n]|$)")
 _RULE = re.compile(r" {0,3}([-*_])([ \t]*\1){2,}[ \t\r\n]*$")
 _ITEM = re.compile(r" {0,3}([-+*]|\d{1,9}[.)])([ \t]+|[\r\n]+|$)")
@@ -36,15 +37,16 @@ class BlockRenderer:
 
     A block is finished as soon as a line shows that a later one has begun. Lines are looked at once and blocks
     parsed once, so the work grows with the text alone. For documents whose reference links are defined before
-    they are used, the HTML of all blocks and of the tail, one after the other, is that of `render(text)`; a link
-    whose definition comes later shows as text until the whole answer is rendered. Where a line leaves it open
+    they are used, the HTML of all blocks and of the tail, one after the other, is that of `render(text)`; a link or a
+    footnote whose definition comes later shows as text until the whole answer is rendered. Where a line leaves it open
     whether a block has ended (an indented line after a list), both are kept together until one that is clear.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: str = "") -> None:
+        """`key` tells the footnotes of this answer from those of others."""
         self.length = 0  # code points fed so far
         self._html: list[SafeString] = []
-        self._env: dict[str, Any] = {}  # definitions of reference links seen so far
+        self._parts = Parts(key)
         self._lines: list[str] = []  # complete lines of the open block
         self._partial: list[str] = []  # the line that is being written
         self._head = ""  # its first characters
@@ -56,7 +58,7 @@ class BlockRenderer:
         # fence, list, quote, code, paragraph; complete: any line begins the next block; closed: it has ended itself
         self._kind = ""
         self._after_blank = False
-        self._closing_fence = _FENCE
+        self._closing_fence: re.Pattern[str] | None = None
         self._content_indent = 0  # lists: where an item's text starts
         self._marker = ""  # lists: what ends an item's marker; another one begins another list
 
@@ -100,7 +102,7 @@ class BlockRenderer:
         self._start += self._open_length
         self._lines, self._open_length = [], 0
         self._reset_state()
-        html = render(text, self._env) if text.strip(_BLANK) else SafeString()
+        html = self._parts.render(text) if text.strip(_BLANK) else SafeString()
         if not html:
             return None
         self._html.append(html)
@@ -115,7 +117,7 @@ class BlockRenderer:
             return False
         if self._kind == "complete":
             return True
-        if is_complete and _FENCE.match(line) and (self._kind != "list" or _indent(line) < self._content_indent):
+        if is_complete and _closing(line) and (self._kind != "list" or _indent(line) < self._content_indent):
             return True
         if line[0] in " \t":
             return False
@@ -134,7 +136,7 @@ class BlockRenderer:
         """Make `line` part of the open block and note what that says about the block."""
         is_blank = not line.strip(_BLANK)
         if self._kind == "fence":
-            if self._closing_fence.match(line):
+            if self._closing_fence and self._closing_fence.match(line):
                 self._kind = "closed"
         elif not self._kind:
             if not is_blank:
@@ -153,10 +155,8 @@ class BlockRenderer:
 
     def _open(self, line: str) -> None:
         """Begin a block with `line`."""
-        if fence := _FENCE.match(line):
-            mark = fence[1]
-            self._kind = "fence"
-            self._closing_fence = re.compile(rf" {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t\r\n]*$")
+        if closing := _closing(line):
+            self._kind, self._closing_fence = "fence", closing
         elif _HEADING.match(line) or _RULE.match(line):
             self._kind = "complete"
         elif item := _ITEM.match(line):
@@ -170,6 +170,16 @@ class BlockRenderer:
         self._kind, self._content_indent = "list", item.end()
         if item[0][0] != " " or not self._marker:
             self._marker = item[1][-1]
+
+
+def _closing(line: str) -> re.Pattern[str] | None:
+    """What closes the code or the formula that `line` opens; None if it opens none."""
+    if fence := _FENCE.match(line):
+        mark = fence[1]
+        return re.compile(rf" {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t\r\n]*$")
+    if formula := _FORMULA.match(line):
+        return re.compile(rf" {{0,3}}{re.escape(FENCES[formula[1]])}[ \t\r\n]*$")
+    return None
 
 
 def _indent(line: str) -> int:

@@ -27,6 +27,12 @@ def highlight(code: str, language: str) -> str:
     return pygmentise(code, lexer, _formatter) if lexer else escape(code)
 
 
+def code_block(code: str, language: str) -> str:
+    """A box with the name of the language; a script adds its buttons."""
+    bar = f'<div class="code-bar"><span>{escape(language or "text")}</span></div>'
+    return f'<div class="code">{bar}<pre tabindex="0"><code>{highlight(code, language)}</code></pre></div>\n'
+
+
 @lru_cache(maxsize=64)
 def _lexer(language: str) -> Lexer | None:
     try:
