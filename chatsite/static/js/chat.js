@@ -3,7 +3,8 @@ import { listenToAlternatives } from "./alternatives.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { ConversationMenu } from "./conversation-menu.js";
-import { addCopyButtons } from "./copy.js";
+import "./copy.js";
+import { decorate } from "./decorate.js";
 import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
 import { Edits } from "./edits.js";
@@ -15,7 +16,9 @@ import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
 import { Socket } from "./socket.js";
 import { Stream } from "./stream.js";
+import "./tables.js";
 import { Thread } from "./thread.js";
+import { listenToWrapping } from "./wrap.js";
 
 const QUIET_MS = 1500; // a shorter interruption is not worth a word
 
@@ -48,6 +51,7 @@ const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
 
 const thread = new Thread();
 const scroll = new Scroll();
+listenToWrapping((change) => scroll.still(change));
 const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
@@ -55,10 +59,9 @@ const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const edits = new Edits({ socket });
 const ratings = new Ratings({ socket, thread });
 const preview = new Preview({ socket, thread });
-const earlier = new Earlier({ thread, scroll, decorate: addCopyButtons });
+const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({
-  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier },
-  decorate: addCopyButtons,
+  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, decorate },
 });
 
 function stopNewest() {
@@ -84,5 +87,5 @@ addEventListener("popstate", () => location.reload());
 listenToAlternatives(socket);
 new Search();
 listenToKeys({ composer, stopNewest });
-addCopyButtons(document);
+decorate(document);
 socket.open();

@@ -1,15 +1,9 @@
-// Copy buttons: of code blocks (added here, as they do nothing without a script) and of answers.
+// The copy buttons of code and of answers.
 
 const SHOWN_MS = 1600;
 
-// Give the code blocks inside `root` their buttons.
-export function addCopyButtons(root) {
-  for (const bar of root.querySelectorAll(".code-bar:not(:has(button))")) {
-    bar.append(document.getElementById("copy-button").content.cloneNode(true));
-  }
-}
-
-async function write(text) {
+// Put a text that is or will be there on the clipboard.
+export async function write(text) {
   if (navigator.clipboard) return navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
   // On pages that are not secure there is only the old way.
   const area = document.createElement("textarea");
@@ -26,7 +20,8 @@ async function answerText(link) {
   return response.text();
 }
 
-function confirmOn(button) {
+// Say on the button that it is done.
+export function confirmOn(button) {
   button.classList.add("copied");
   setTimeout(() => button.classList.remove("copied"), SHOWN_MS);
 }
