@@ -27,8 +27,8 @@ _PROSE = re.compile(r"[^\W\d_]{2,} +[^\W\d_]{2,}|\s[^\W\d_]{2,}\s")
 
 def mathematics(markdown: MarkdownIt) -> None:
     """A plugin of the parser."""
-    before = {"alt": ["paragraph", "reference", "blockquote", "list"]}  # as code between fences
-    markdown.block.ruler.before("fence", "formula_block", _block, before)
+    ends = ["paragraph", "reference", "blockquote", "list"]  # as code between fences does
+    markdown.block.ruler.before("fence", "formula_block", _block, {"alt": ends})
     markdown.inline.ruler.before("escape", "formula", _inline)
     markdown.add_render_rule("formula_block", _render_block)
     markdown.add_render_rule("formula", _render_inline)
