@@ -17,7 +17,7 @@ from workers.errors import InputError, RateLimitedError, UnknownModelError, Work
 from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import Lease
-from workers.models import Completion, Model
+from workers.models import Completion, Model, answered
 from workers.retrying import budget_of
 from workers.running import close_persistently
 from workers.stream import StreamWriter
@@ -85,6 +85,7 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
             *(completion.pk, status, len(answer.text), model, outcome.prompt_tokens, outcome.completion_tokens),
         )
         writer.event(Kind.CANCELLED if cancellation.is_set() else Kind.DONE, length=len(answer.text))
+        answered.send_robust(sender=Completion, completion=completion)
 
 
 def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:

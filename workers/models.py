@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.dispatch import Signal
 
 from workers import addresses, queue_names, secrets
 from workers.jobs import Job
@@ -173,6 +174,10 @@ EMBEDDED_MODELS: dict[str, str] = {
     "minilm-extractive": Role.SUMMARISE,
     "minilm-zero-shot": Role.CLASSIFY,
 }
+
+
+# Sent in the worker when an answer is there and its readers are told. What a receiver raises is logged.
+answered = Signal()
 
 
 class Completion(Job):

@@ -7,7 +7,9 @@ class ChatConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
-        from chatsite.chat import conversations, signals  # noqa: F401
+        from chatsite.chat import conversations, signals, titling  # noqa: F401
+        from workers.models import answered
         from workers.reaper import on_duty
 
         on_duty.connect(conversations.purge, dispatch_uid="purging")
+        answered.connect(titling.begin, dispatch_uid="titling")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from router.models import Decision
+from workers import queue_names
 from workers.jobs import Job
 from workers.models import Completion
 
@@ -159,3 +160,31 @@ class Rating(models.Model):
 
     def __str__(self) -> str:
         return f"rating {self.pk}"  # not the reason, which logs would keep
+
+
+class Titling(Job):
+    """Finding a title for a conversation, once, when its first answer is there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, related_name="titling")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+
+    queue = queue_names.EMBEDDED
+    needed = ("message", "conversation__user")
+
+    class Meta(Job.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"titling of {self.conversation_id} ({self.status})"
+
+    @property
+    def reply_id(self) -> uuid.UUID:  # type: ignore[override]
+        """A title is no reply; its own id names its lease."""
+        return self.id
+
+    @property
+    def task(self) -> Task:
+        from chatsite.chat.tasks import title_conversation
+
+        return title_conversation

@@ -1,4 +1,4 @@
-"""The task of the light worker."""
+"""The task of the light worker, and that of titles, which the embedded one runs."""
 
 import threading
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
-from chatsite.chat import previewing, trials  # noqa: F401  (registers their tasks)
-from chatsite.chat.models import Turn
+from chatsite.chat import previewing, titling, trials  # noqa: F401  (registers their tasks)
+from chatsite.chat.models import Titling, Turn
 from router import policies
 from workers import presence, running
 
@@ -22,6 +22,14 @@ def decide_turn(reply_id: str, attempt: int) -> None:
     with running.claimed(Turn, reply_id, attempt) as held:
         if held:
             answering.answer(*held)
+
+
+@shared_task(name="chat.title_conversation")
+def title_conversation(titling_id: str, attempt: int) -> None:
+    """Run one attempt of a titling, if it is still waiting."""
+    with running.claimed(Titling, titling_id, attempt) as held:
+        if held:
+            titling.run(held[0])
 
 
 @worker_ready.connect

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chatsite.chat import access, branches
+from chatsite.chat import access, branches, titling
 from chatsite.chat.admission import admit, expected
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
@@ -29,8 +29,6 @@ from workers.jobs import Job
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
-
-TITLE_LENGTH = 60
 
 
 def submit(
@@ -48,7 +46,7 @@ def submit(
 
     def at_the_end() -> Message:
         drafts.clear(user, conversation.pk if conversation else None)
-        within = conversation or Conversation.objects.create(user=user, title=_title(text))
+        within = conversation or Conversation.objects.create(user=user, title=titling.first_words(text))
         return Message(conversation=within, parent_id=branches.leaf_of(within), text=text)
 
     return _save_once(user, client_id, at_the_end, wanted_route)
@@ -175,11 +173,6 @@ def _is_kept(character: str) -> bool:
         return True
     # Surrogates cannot be stored; tags (U+E0000 to U+E007F) hide instructions from the reader's eyes.
     return unicodedata.category(character) not in ("Cc", "Cs") and not 0xE0000 <= ord(character) <= 0xE007F
-
-
-def _title(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= TITLE_LENGTH else line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"
 
 
 def _check_route(user: Any, wanted_route: str, text: str, conversation_id: Any) -> None:
