@@ -1,4 +1,4 @@
-"""A browser tab's socket: checks what comes in, calls one service, passes frames on."""
+"""A browser tab: checks what comes in, calls one service, passes frames on over its socket."""
 
 from __future__ import annotations
 
@@ -37,78 +37,33 @@ PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
 
 
-class ChatConsumer(AsyncWebsocketConsumer):
-    """Frames are JSON objects with a `type`; docs/protocol.md lists them."""
+class Tab:
+    """A browser tab of a person, and what it may ask for; how frames travel is for those who inherit this.
 
-    _sender: asyncio.Task[None] | None = None  # while there is something to send
+    Frames are JSON objects with a `type`; docs/protocol.md lists them.
+    """
+
+    user: Any
+    language: str  # in which its page is shown
     _previewed_at = 0.0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._outbox: list[Frame] = []
-
-    async def __call__(self, *args: Any) -> None:
-        try:
-            await super().__call__(*args)
-        finally:  # whichever way it ended
-            hub().leave(self, self.scope["user"].pk)
-            if self._sender:
-                self._sender.cancel()
-
-    async def connect(self) -> None:
-        self.user = self.scope["user"]
-        self.language = languages.of_socket(self.scope)
-        await self.accept()
-        if not self.user.is_authenticated:
-            await self.close(SIGNED_OUT)
-            return
-        await hub().watch_feed(self.user.pk, self)
-        if not await self._is_signed_in():  # signed out while the feed was not watched yet
-            await self.close(SIGNED_OUT)
-
     def deliver(self, frame: Frame) -> None:
-        """Queue a frame for the browser. One that does not read has to start over."""
-        if len(self._outbox) == WAITING_FRAMES:
-            self.start_over()
-            return
-        self._outbox.append(frame)
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._pass_on())
+        """Send a frame to the tab, soon."""
+        raise NotImplementedError
 
     def start_over(self) -> None:
-        """Close; the tab comes back where it was."""
-        hub().leave(self, self.scope["user"].pk)
-        asyncio.get_running_loop().create_task(self.close(START_OVER))
+        """Let the tab come back where it was: something could not be passed on to it."""
+        raise NotImplementedError
 
-    async def _pass_on(self) -> None:
-        """Send what is queued; a tab that nothing happens in keeps no task for it."""
-        while self._outbox:
-            waiting, self._outbox = self._outbox, []
-            for frame in waiting:
-                await self._send(frame)
-        self._sender = None
-
-    async def _send(self, frame: Frame) -> None:
-        if frame["type"] != "signed_out":
-            await self.base_send({"type": "websocket.send", "text": orjson.dumps(frame).decode()})
-        elif not await self._is_signed_in():
-            await self.close(SIGNED_OUT)
-
-    @in_thread
-    def _is_signed_in(self) -> bool:
-        """Whether this tab's own session still stands, as the database says now."""
-        request = HttpRequest()
-        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
-        return get_user(request).is_authenticated
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+    async def hear(self, text: str | None) -> None:
+        """Do what a frame asks for. Whatever is wrong with it is said in a frame `error`."""
         with translation.override(self.language):
-            await self._receive(text_data)
+            await self._hear(text)
 
-    async def _receive(self, text_data: str | None) -> None:
+    async def _hear(self, text: str | None) -> None:
         frame: dict[str, Any] = {}
         try:
-            frame = _parse(text_data)
+            frame = _parse(text)
             kind = frame.get("type")
             traced = tracing.asked(f"socket {kind}") if kind in ANSWERED else contextlib.nullcontext()
             with about(**_subject(frame)), traced:
@@ -187,20 +142,25 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def _preview(self, frame: dict[str, Any]) -> None:
         """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
-        text, now = _text(frame, "text").strip(), time.monotonic()
-        if not text or len(text) > previewing.MAX_CHARACTERS or now - self._previewed_at < PREVIEW_SECONDS:
+        text = _text(frame, "text").strip()
+        if not text or len(text) > previewing.MAX_CHARACTERS or not await self._may_preview():
             return
-        self._previewed_at = now
         conversation, tag = _text(frame, "conversation"), _text(frame, "tag")[:TAG_CHARACTERS]
         await asyncio.to_thread(previewing.ask, self.user, text=text, conversation_id=conversation, tag=tag)
+
+    async def _may_preview(self) -> bool:
+        now = time.monotonic()
+        if now - self._previewed_at < PREVIEW_SECONDS:
+            return False
+        self._previewed_at = now
+        return True
 
     async def _attach(self, frame: dict[str, Any]) -> None:
         reply_id, is_open = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
         if is_open:
             await hub().watch_reply(reply_id, self, _offset(frame))
-            news = await decided_frames(
-                reply_id, self.language
-            )  # after watching has begun: what comes later is told by the hub
+            # After watching has begun: what comes later is told by the hub.
+            news = await decided_frames(reply_id, self.language)
         else:
             news = await finished_frames(reply_id, self.language)
         for one in news:
@@ -213,6 +173,74 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
 def _when(error: RefusedError) -> dict[str, int]:
     return {"retry_after": error.retry_after} if isinstance(error, BusyError) else {}
+
+
+class ChatConsumer(Tab, AsyncWebsocketConsumer):
+    """A tab with a socket."""
+
+    _sender: asyncio.Task[None] | None = None  # while there is something to send
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._outbox: list[Frame] = []
+
+    async def __call__(self, *args: Any) -> None:
+        try:
+            await super().__call__(*args)
+        finally:  # whichever way it ended
+            hub().leave(self, self.scope["user"].pk)
+            if self._sender:
+                self._sender.cancel()
+
+    async def connect(self) -> None:
+        self.user = self.scope["user"]
+        self.language = languages.of_socket(self.scope)
+        await self.accept()
+        if not self.user.is_authenticated:
+            await self.close(SIGNED_OUT)
+            return
+        await hub().watch_feed(self.user.pk, self)
+        if not await is_signed_in(self.scope["session"].session_key):  # signed out while the feed was not watched yet
+            await self.close(SIGNED_OUT)
+
+    def deliver(self, frame: Frame) -> None:
+        """Queue a frame for the browser. One that does not read has to start over."""
+        if len(self._outbox) == WAITING_FRAMES:
+            self.start_over()
+            return
+        self._outbox.append(frame)
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._pass_on())
+
+    def start_over(self) -> None:
+        """Close; the tab comes back where it was."""
+        hub().leave(self, self.scope["user"].pk)
+        asyncio.get_running_loop().create_task(self.close(START_OVER))
+
+    async def _pass_on(self) -> None:
+        """Send what is queued; a tab that nothing happens in keeps no task for it."""
+        while self._outbox:
+            waiting, self._outbox = self._outbox, []
+            for frame in waiting:
+                await self._send(frame)
+        self._sender = None
+
+    async def _send(self, frame: Frame) -> None:
+        if frame["type"] != "signed_out":
+            await self.base_send({"type": "websocket.send", "text": orjson.dumps(frame).decode()})
+        elif not await is_signed_in(self.scope["session"].session_key):
+            await self.close(SIGNED_OUT)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self.hear(text_data)
+
+
+@in_thread
+def is_signed_in(session_key: str) -> bool:
+    """Whether a tab's own session still stands, as the database says now."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return get_user(request).is_authenticated
 
 
 def _parse(text: str | None) -> dict[str, Any]:

@@ -106,6 +106,18 @@ class Hub:
         self._sources[FEED].subscribers.add(subscriber)
         await self._include(FEED)
 
+    @property
+    def news_id(self) -> str:
+        """The last entry of the news that those who watch have been given."""
+        return self._sources[FEED].last_id
+
+    async def tell_news_since(self, news_id: str, user_id: Any, subscriber: Subscriber) -> None:
+        """Send somebody who watches the feed what happened after `news_id` and before they watched."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            for _, fields in await self._client.xrange(FEED, f"({news_id}", self.news_id):
+                if fields[b"user"].decode() == str(user_id):
+                    subscriber.deliver(orjson.loads(fields[b"frame"]))
+
     async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> None:
         """Send the subscriber a reply's frames after an offset (without one: all there is), then the live ones.
 

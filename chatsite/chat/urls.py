@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatsite.chat import conversation_views, rating_views, views
+from chatsite.chat import conversation_views, fallbacks, rating_views, views
 
 urlpatterns = [
     path("", views.new_conversation, name="new-conversation"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("conversations/", conversation_views.conversation_list, name="conversations"),
     path("messages/<uuid:message_id>/choose/", views.choose, name="message-choose"),
     path("messages/<uuid:message_id>/edit/", views.edit, name="message-edit"),
+    path("frames/", fallbacks.say, name="frames"),
+    path("frames/events/", fallbacks.listen, name="frames-events"),
+    path("frames/poll/", fallbacks.poll, name="frames-poll"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),
     path("replies/<uuid:reply_id>/correct/", views.correct, name="reply-correct"),

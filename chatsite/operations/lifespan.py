@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
+from chatsite.chat import fallbacks
 from chatsite.chat.threads import in_thread
 from chatsite.operations.checks import CannotStartError, check_start
 from workers import tracing
@@ -24,6 +29,20 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     tracing.prepare()
+    with contextlib.suppress(ValueError):  # no signals outside the main thread
+        _end_listening_at(signal.SIGTERM)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _end_listening_at(number: signal.Signals) -> None:
+    """At the signal to stop, end what tabs listen to, for which the server would wait; then do as it would."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(number)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(fallbacks.end_all)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(number, stop)

@@ -40,20 +40,24 @@ class Tab:
         return str(frame["offset"])
 
     def text_of(self, reply: str) -> str:
-        """What a browser would show as text, checked for gaps and repetitions."""
-        text = ""
-        for frame in self.frames:
-            if frame.get("reply") != reply:
-                continue
-            if frame["type"] in ("started", "reset"):
-                text = ""
-            elif frame["type"] == "snapshot":
-                assert not frame["html"], "these tests use answers of one block"
-                text = frame["tail"]
-            elif frame["type"] == "delta":
-                assert frame["at"] == len(text), f"a gap or a repetition: {frame}"
-                text += frame["text"]
-        return text
+        return text_of(reply, self.frames)
+
+
+def text_of(reply: str, frames: list[dict[str, Any]]) -> str:
+    """What a browser would show as text, checked for gaps and repetitions."""
+    text = ""
+    for frame in frames:
+        if frame.get("reply") != reply:
+            continue
+        if frame["type"] in ("started", "reset"):
+            text = ""
+        elif frame["type"] == "snapshot":
+            assert not frame["html"], "these tests use answers of one block"
+            text = frame["tail"]
+        elif frame["type"] == "delta":
+            assert frame["at"] == len(text), f"a gap or a repetition: {frame}"
+            text += frame["text"]
+    return text
 
 
 def headers(session: str, origin: str | None = None) -> list[tuple[bytes, bytes]]:

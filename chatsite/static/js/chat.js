@@ -2,6 +2,7 @@
 import { listenToAlternatives } from "./alternatives.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
 import { ConversationMenu } from "./conversation-menu.js";
 import "./copy.js";
 import { decorate } from "./decorate.js";
@@ -14,7 +15,6 @@ import { Ratings } from "./ratings.js";
 import { Scroll } from "./scroll.js";
 import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
-import { Socket } from "./socket.js";
 import { Stream } from "./stream.js";
 import "./tables.js";
 import { Thread } from "./thread.js";
@@ -26,7 +26,7 @@ const connection = document.getElementById("connection");
 let isFirst = true;
 let notice = 0;
 
-const socket = new Socket(`${location.origin.replace(/^http/, "ws")}/ws/`, {
+const socket = new Connection({
   opened() {
     clearTimeout(notice);
     connection.hidden = true;

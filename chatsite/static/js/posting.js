@@ -1,0 +1,24 @@
+// Frames to the server where there is no socket: each is posted, and answered with frames for this tab.
+
+// `listener` has closed() and received(frame).
+export async function post(frame, listener) {
+  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
+  try {
+    const response = await fetch("/frames/", { method: "POST", headers, body: JSON.stringify(frame) });
+    if (response.status === 403) return location.reload(); // somebody has signed in anew: this page's forms have expired
+    for (const answer of (await response.json()).frames) listener.received(answer);
+  } catch {
+    listener.closed(); // what was not accepted is sent again when there is a way
+  }
+}
+
+// The cursor `at` (chatsite/chat/cursors.py), also watching `reply` after the offset `after`.
+export function watching(at, reply, after = "") {
+  const [news, ...replies] = at.split(",");
+  return [news, ...replies.filter((entry) => !entry.startsWith(reply)), `${reply}@${after}`].join(",");
+}
+
+export function watchesReplies(at) {
+  return at.includes(",");
+}

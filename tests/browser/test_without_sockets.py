@@ -1,0 +1,148 @@
+"""Where sockets are blocked, and where events are held back too: the same chat, over plain HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from chatsite.chat.models import Turn
+from tests import processes
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.steps import answer, ask, finish
+from tests.conftest import Site
+from tests.environment import free_port
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+OpenPage = Callable[..., Page]
+
+# What is on the way: each takes a page before it is opened.
+BLOCKED = {
+    "sockets are closed": lambda page: page.route_web_socket("**/ws/", lambda route: route.close(code=1011)),
+    "the browser has no sockets": lambda page: page.add_init_script("delete globalThis.WebSocket"),
+    "sockets and events are blocked": lambda page: (
+        page.add_init_script("delete globalThis.WebSocket"),
+        page.route("**/frames/events/*", lambda route: route.abort()),
+    ),
+}
+# Every frame that the page is told, in the order in which it hears them.
+RECORD = """() => {
+    globalThis.heard = [];
+    const parse = JSON.parse;
+    JSON.parse = (text) => {
+        const value = parse(text);
+        heard.push(...(Array.isArray(value) ? value : value?.frames ?? []));
+        return value;
+    };
+    const json = Response.prototype.json;
+    Response.prototype.json = async function () {
+        const value = await json.call(this);
+        heard.push(...(value?.frames ?? []));
+        return value;
+    };
+}"""
+
+
+def texts(page: Page) -> list[dict[str, Any]]:
+    frames: list[dict[str, Any]] = page.evaluate("() => heard")
+    return [frame for frame in frames if frame.get("type") in ("started", "reset", "snapshot", "delta")]
+
+
+def assert_contiguous(frames: list[dict[str, Any]]) -> None:
+    """No gap and no repetition: each piece begins where the one before it has ended."""
+    length = 0
+    assert frames
+    for frame in frames:
+        if frame["type"] == "delta":
+            assert frame["at"] == length, frames
+            length += len(frame["text"])
+        else:
+            length = frame.get("length", 0)
+
+
+@pytest.mark.parametrize("way", BLOCKED)
+def test_the_same_text_comes_another_way(
+    open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider, way: str
+) -> None:
+    connect("gate3-tokens8")
+    page = open_page(alice)
+    page.add_init_script(f"({RECORD})()")
+    BLOCKED[way](page)
+    page.goto("/")
+    reply = ask(page, "Count please")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    other = page.context.new_page()  # with a socket
+    other.goto(page.url)
+    expect(answer(other.locator(".reply"))).to_have_text("t0 t1 t2")
+    provider.release()
+    for each in (reply, other.locator(".reply")):
+        expect(answer(finish(each))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+    assert_contiguous(texts(page))
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+    finish(ask(other, "And again"))
+    expect(page.locator(".bubble")).to_have_text(["Count please", "And again"])  # told as news
+    page.get_by_label("Message", exact=True).fill("/nonsense")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("There is no route /nonsense.")
+    assert Turn.objects.count() == 2
+
+
+def test_when_the_server_is_replaced_there_is_no_gap_and_no_repetition(
+    chromium: Browser, site: Site, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    page = chromium.new_context(base_url=address).new_page()
+    page.add_init_script(f"({RECORD})(); delete globalThis.WebSocket")
+    site.sign_in(page, alice)
+    with processes.web(port, PORT=str(port)) as web:
+        page.goto("/")
+        reply = ask(page, "Count please")
+        expect(answer(reply)).to_have_text("t0 t1 t2")
+        web.stop()
+        assert "timeout graceful shutdown exceeded" not in web.log.read_text()  # its streams ended by themselves
+    provider.release()
+    with processes.web(port, PORT=str(port)):
+        expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+        expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+        assert_contiguous(texts(page))
+        page.context.close()
+
+
+def test_events_that_are_held_back_are_given_up_for_polls(open_page: OpenPage, alice: Any, connect: Connect) -> None:
+    connect("tokens8")
+    page = open_page(alice)
+    page.add_init_script("delete globalThis.WebSocket")
+    page.route("**/frames/events/*", lambda route: None)  # as by a proxy that waits for the end
+    page.goto("/")
+    expect(answer(finish(ask(page, "Count please")))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+    page.reload()
+    with page.expect_request("**/frames/poll/*"):  # remembered: the next page does not try in vain
+        pass
+    assert Turn.objects.count() == 1
+
+
+def test_stop_again_and_signing_out_work_without_a_socket(
+    open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate2-tokens8")
+    page = open_page(alice)
+    page.add_init_script("delete globalThis.WebSocket")
+    page.goto("/")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1")
+    page.keyboard.press("Escape")
+    finish(reply, "cancelled")
+    provider.release()
+    reply.get_by_role("button", name="Answer again").click()
+    finish(page.locator(".reply[data-status=done]"))
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in/?next=*")
