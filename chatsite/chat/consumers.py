@@ -160,10 +160,10 @@ class Tab:
         if is_open:
             await hub().watch_reply(reply_id, self, _offset(frame))
             # After watching has begun: what comes later is told by the hub.
-            news = await decided_frames(reply_id, self.language)
+            frames = await decided_frames(reply_id, self.language)
         else:
-            news = await finished_frames(reply_id, self.language)
-        for one in news:
+            frames = await finished_frames(reply_id, self.language)
+        for one in frames:
             self.deliver(one)
 
     def _refuse(self, code: str, text: str, frame: dict[str, Any], **facts: Any) -> None:
