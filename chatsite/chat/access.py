@@ -7,6 +7,7 @@ else does not exist.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.http import Http404
 
 from chatsite.chat.models import Conversation, Message, Turn
 from router.models import Revision, Rollout
-from router.policy import model_groups_of, permitted, routes_of
+from router.policy import RouteSpec, model_groups_of, permitted, routes_of
 from router.revisions import content
 from workers.jobs import Job
 from workers.models import Model
@@ -104,20 +105,46 @@ def models(user: Any) -> QuerySet[Model]:
     return Model.objects.filter(Q(groups=None) | Q(groups__in=groups_of(user))).distinct()
 
 
+def usable_models(user: Any) -> QuerySet[Model]:
+    """The models that can answer the person now."""
+    return models(user).filter(is_enabled=True, provider__is_enabled=True)
+
+
 def route_titles(user: Any, conversation_id: Any = None) -> dict[str, str]:
     """The titles of the routes that the person may use in a conversation, by name, in their order.
 
     They are those of the live revision, or of the canary if the conversation belongs to it.
     """
-    return routes_for(user, conversation_id)[0]
+    return offer(user, conversation_id).titles
 
 
-def routes_for(user: Any, conversation_id: Any = None) -> tuple[dict[str, str], frozenset[str]]:
-    """As `route_titles`, and the names of the routes that the person must not hear of."""
+@dataclass(frozen=True)
+class Offer:
+    """The routes that a person may use in a conversation, in their order, and those that they must not hear of."""
+
+    routes: tuple[RouteSpec, ...]
+    hidden: frozenset[str]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        return {route.name: route.title for route in self.routes}
+
+    def models(self, names: Mapping[int, str]) -> dict[str, dict[int, str]]:
+        """Of these models, those of each route by number, in its order of preference."""
+        return {route.name: {pk: names[pk] for pk in route.model_ids if pk in names} for route in self.routes}
+
+
+def offer(user: Any, conversation_id: Any = None) -> Offer:
+    """What there is for a person, as the policy that decides in this conversation says."""
     content = _snapshot_for(conversation_id)
     routes = routes_of(content)
-    titles = {route.name: route.title for route in permitted(routes, model_groups_of(content), groups_of(user))}
-    return titles, frozenset(route.name for route in routes) - titles.keys()
+    usable = permitted(routes, model_groups_of(content), groups_of(user))
+    return Offer(usable, frozenset(route.name for route in routes) - {route.name for route in usable})
+
+
+def model_names(user: Any) -> dict[int, str]:
+    """The names of the models that can answer a person now, by number."""
+    return dict(usable_models(user).values_list("pk", "name"))
 
 
 def _snapshot_for(conversation_id: Any) -> Mapping[str, Any]:

@@ -40,6 +40,12 @@ class NoModelError(WorkerError):
     code = "no_model"
 
 
+class WantedModelError(NoModelError):
+    """The model that the person chose cannot answer."""
+
+    code = "model_gone"
+
+
 def answer(turn: Turn, lease: Lease) -> None:
     """Decide the turn's route and queue the completion that answers it, or close the turn with the reason."""
     writer = StreamWriter(turn.pk, 0, lease.cancellation)
@@ -171,7 +177,7 @@ def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float,
 
 
 def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history: list[dict[str, str]]) -> Completion:
-    first, *others = _models(route, turn.conversation.user)
+    first, *others = _models(route, turn)
     prompt = prompts.build(
         decision.role,
         message=message_without_command(turn.message.text),
@@ -194,18 +200,20 @@ def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history:
     return completion
 
 
-def _models(route: RouteSpec, user: Any) -> list[Model]:
+def _models(route: RouteSpec, turn: Turn) -> list[Model]:
     """The route's models that are switched on and that the person may use now, in order of preference.
 
-    The revision has said who may use them when it was published; what was taken away since is taken away at once.
-    Raises `NoModelError`.
+    The revision has said who may use them when it was published; what was taken away since is taken away at once. If
+    the person has chosen one of them, there is no other. Raises `NoModelError`.
     """
-    usable = access.models(user).filter(is_enabled=True, provider__is_enabled=True).select_related("provider")
-    found = usable.in_bulk(route.model_ids)
+    found = access.usable_models(turn.conversation.user).select_related("provider").in_bulk(route.model_ids)
     models = [found[pk] for pk in route.model_ids if pk in found]
     if not models:
         raise NoModelError(f"The route {route.name} has no model that is switched on.")
-    return models
+    wanted = [model for model in models if turn.wanted_model_id in (None, model.pk)]
+    if not wanted:
+        raise WantedModelError(f"The model that was chosen is none of the route {route.name} any more.")
+    return wanted
 
 
 def _history(message: Message) -> list[dict[str, str]]:

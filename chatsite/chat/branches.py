@@ -33,12 +33,13 @@ class Tree:
         self._children: dict[UUID | None, list[UUID]] = {}
         for pk, parent_id in rows:
             self._children.setdefault(parent_id, []).append(pk)
-        self._leaf = conversation.leaf_id or (rows[-1][0] if rows else None)
+        self._leaf = conversation.leaf_id or (self.end_of(rows[-1][0]) if rows else None)
+        self._beside = conversation.beside_id
 
     def branch(self) -> list[UUID]:
-        """The messages that are shown, oldest first."""
-        path = []
-        pk = self._leaf and self.end_of(self._leaf)
+        """The messages that are shown, oldest first; the last two answer the same message if they are compared."""
+        path = [self._beside] if self._beside else []
+        pk = self._leaf
         while pk:
             path.append(pk)
             pk = self._parents[pk]
@@ -72,25 +73,39 @@ def siblings_of(message: Message) -> list[UUID]:
     return list(siblings.order_by("created_at").values_list("pk", flat=True))
 
 
+def is_compared(conversation: Conversation, pk: UUID) -> bool:
+    """Whether this answer stands beside another one, until one of them is kept."""
+    return conversation.beside_id is not None and pk in (conversation.leaf_id, conversation.beside_id)
+
+
 def leaf_of(conversation: Conversation) -> UUID | None:
     """What a new message follows, as the database says now; None in an empty conversation."""
     leaf = Conversation.objects.filter(pk=conversation.pk).values_list("leaf", flat=True).first()
     return leaf or conversation.messages.order_by("-created_at").values_list("pk", flat=True).first()
 
 
-def show(conversation: Conversation, leaf: UUID, **facts: Any) -> None:
-    """From now on, show the branch that ends at `leaf`. `facts` are other fields to be saved with it."""
-    Conversation.objects.filter(pk=conversation.pk).update(leaf=leaf, **facts)
+def show(conversation: Conversation, leaf: UUID, beside: UUID | None = None, **facts: Any) -> None:
+    """From now on, show the branch that ends at `leaf`, with the answer `beside` it if two are to be compared.
+
+    `facts` are other fields to be saved with it.
+    """
+    Conversation.objects.filter(pk=conversation.pk).update(leaf=leaf, beside=beside, **facts)
+
+
+def tell(conversation: Conversation) -> None:
+    """Tell all tabs of the person that another branch is shown."""
+    feed.tell(conversation.user_id, {"type": "branch", "conversation": str(conversation.pk)})
 
 
 def choose(user: Any, *, message_id: Any) -> Message:
     """Show the branch of a message in all tabs of the person, up to the newest that came of it.
 
-    A message that is shown already changes nothing. Raises `Http404`.
+    Of two answers that are compared, this one is kept. Otherwise, a message that is shown already changes nothing.
+    Raises `Http404`.
     """
     message = access.message_or_404(user, message_id)
     tree = Tree(message.conversation)
-    if message.pk not in tree.branch():
+    if message.pk not in tree.branch() or is_compared(message.conversation, message.pk):
         show(message.conversation, tree.end_of(message.pk))
-        feed.tell(user.pk, {"type": "branch", "conversation": str(message.conversation_id)})
+        tell(message.conversation)
     return message

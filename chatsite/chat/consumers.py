@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, branches, corrections, feed, news, notices, previewing, ratings, turns
+from chatsite.chat import access, branches, comparing, corrections, feed, news, notices, previewing, ratings, turns
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 SIGNED_OUT = 4401
 START_OVER = 4408
 WAITING_FRAMES = 2000
-ANSWERED = ("send", "edit", "again", "correct")  # frames that a reply comes of
+ANSWERED = ("send", "edit", "again", "compare", "correct")  # frames that a reply comes of
 PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
 
@@ -93,6 +93,13 @@ class Tab:
                     self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
                 )
                 await self._answered(turn, client_id, with_message=False)
+            case "compare":
+                await in_thread(comparing.compare)(
+                    self.user,
+                    reply_id=frame.get("reply"),
+                    wanted_route=_text(frame, "route"),
+                    wanted_model=_text(frame, "model"),
+                )
             case "correct":
                 await self._correct(frame)
             case "rate":

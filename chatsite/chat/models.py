@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from router.models import Decision
 from workers import queue_names
 from workers.jobs import Job
-from workers.models import Completion
+from workers.models import Completion, Model
 
 
 class Tag(models.Model):
@@ -49,6 +49,13 @@ class Conversation(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
         help_text="Where the branch that is shown ends; empty: at the newest message.",
+    )
+    beside = models.ForeignKey(
+        "Message",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The answer that is shown beside the leaf, to be compared with it.",
     )
     named_at = models.DateTimeField(null=True, help_text="When its owner gave it a title, which nothing replaces.")
     pinned_at = models.DateTimeField(null=True)
@@ -114,6 +121,14 @@ class Turn(Job):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="turns")
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="turns")
     wanted_route = models.CharField(max_length=40, blank=True, help_text="The route that the person chose.")
+    wanted_model = models.ForeignKey(
+        Model,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The model of that route that the person chose, and no other.",
+    )
     decision = models.OneToOneField(Decision, null=True, blank=True, on_delete=models.PROTECT)
     completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)
 

@@ -96,6 +96,12 @@ _NOTICES = {
         link=_MODELS,
         is_failure=False,
     ),
+    "model_gone": Notice(
+        _("This model cannot be used now"),
+        _("It has been switched off, or taken out of its route. Compare with another one."),
+        can_retry=False,
+        is_failure=False,
+    ),
     "no_worker": Notice(
         _("Nobody is there to answer"),
         _("No worker that runs this kind of model is up. Your message is saved; try again in a moment."),

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from chatsite.chat import access
+from chatsite.chat import access, branches
 from chatsite.chat.branches import Place, Tree, place_among, siblings_of
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
@@ -58,13 +58,13 @@ class Reader:
         return self._conversation.user.is_staff
 
     @cached_property
-    def _routes(self) -> tuple[Titles, frozenset[str]]:
-        return access.routes_for(self._conversation.user, self._conversation.pk)
+    def _offer(self) -> access.Offer:
+        return access.offer(self._conversation.user, self._conversation.pk)
 
     @property
     def hidden(self) -> frozenset[str]:
         """Routes that were taken away from them: not even old answers name them."""
-        return self._routes[1]
+        return self._offer.hidden
 
     @cached_property
     def _ratings(self) -> dict[UUID, Rating]:
@@ -75,8 +75,17 @@ class Reader:
         """What they think of an answer; empty where they did not say."""
         return self._ratings.get(turn.pk) or Rating()
 
+    @cached_property
+    def _models(self) -> dict[str, dict[int, str]]:
+        return self._offer.models(access.model_names(self._conversation.user))
+
+    def other_models(self, decision: Decision, completion: Completion | None) -> dict[int, str]:
+        """Those of the same route that could have answered instead."""
+        answered = completion and (completion.answered_by_id or completion.model_id)
+        return {pk: name for pk, name in self._models.get(decision.route, {}).items() if pk != answered}
+
     def other_routes(self, decision: Decision) -> Titles:
-        return {name: title for name, title in self._routes[0].items() if name != decision.route}
+        return {name: title for name, title in self._offer.titles.items() if name != decision.route}
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,9 @@ class Entry:
     trouble: Trouble | None = None
     can_retry: bool = False
     other_routes: Titles = field(default_factory=dict)  # that the person may have it answered by
+    other_models: Mapping[int, str] = field(default_factory=dict)  # of the same route, by number
     is_chosen: bool = False  # the person chose the route
+    is_compared: bool = False  # it stands beside another answer
     rating: str = ""  # what the person thinks of an answer, and why
     reason: str = ""
 
@@ -111,7 +122,8 @@ class Entry:
     @property
     def look(self) -> str:
         """What of a finished message can change; a page that shows it otherwise shows it anew."""
-        return f"{self.among.number}/{self.among.count} {self.rating} {self.reason}"
+        place = "compared" if self.is_compared else f"{self.among.number}/{self.among.count}"
+        return f"{place} {self.rating} {self.reason}"
 
 
 def branch(conversation: Conversation) -> list[UUID]:
@@ -139,7 +151,10 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     return [
         _user_entry(message, tree.place_of(message.pk))
         if message.role == Message.Role.USER
-        else _reply_entry(message.turn, tree.place_of(message.pk), titles, reader)
+        else replace(
+            _reply_entry(message.turn, tree.place_of(message.pk), titles, reader),
+            is_compared=branches.is_compared(conversation, message.pk),
+        )
         for message in shown
     ]
 
@@ -197,7 +212,8 @@ def _fold(text: str) -> tuple[str, str]:
 
 def _one_reply(turn: Turn) -> Entry:
     titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    return _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation, [turn]))
+    entry = _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation, [turn]))
+    return replace(entry, is_compared=branches.is_compared(turn.conversation, turn.pk))
 
 
 def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader: Reader) -> Entry:
@@ -223,6 +239,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
+        other_models={} if answer.is_open or not decision else reader.other_models(decision, completion),
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
         rating=rating.value,
         reason=rating.reason,

@@ -72,9 +72,21 @@ def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None
 def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
     """Queue another answer to the message of an existing one, and show it.
 
-    Raises `RefusedError`, `BusyError` or `Http404`.
+    Without a route, what was wished for of the existing one is wished for again. Raises `RefusedError`, `BusyError` or
+    `Http404`.
     """
     turn = access.reply_or_404(user, reply_id)
+    wanted_model = None if wanted_route else turn.wanted_model_id
+    return another(user, turn, wanted_route=wanted_route or _still(user, turn), wanted_model=wanted_model)
+
+
+def another(
+    user: Any, turn: Turn, *, wanted_route: str, wanted_model: int | None = None, is_compared: bool = False
+) -> Turn:
+    """Queue another answer, to be shown instead of that of `turn`, or beside it. Raises as `again` does.
+
+    The caller has checked that `turn` is the person's.
+    """
     _check_route(user, wanted_route, "", turn.conversation_id)
     to_meet = expected()
     with transaction.atomic():
@@ -82,7 +94,7 @@ def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
             raise RefusedError("still_answering")
         admit(user, to_meet)
-        return _queue_turn(message, wanted_route)
+        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
@@ -129,11 +141,18 @@ def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], w
 def _wish(user: Any, message: Message) -> str:
     """The route that a message was sent with, if the person may still use it."""
     first = message.turns.order_by("queued_at").first()
-    wanted = first.wanted_route if first else ""
-    return wanted if wanted in access.route_titles(user, message.conversation_id) else ""
+    return _still(user, first) if first else ""
 
 
-def _queue_turn(message: Message, wanted_route: str) -> Turn:
+def _still(user: Any, turn: Turn) -> str:
+    """The route that was wished for, if the person may still use it."""
+    return turn.wanted_route if turn.wanted_route in access.route_titles(user, turn.conversation_id) else ""
+
+
+def _queue_turn(
+    message: Message, wanted_route: str, wanted_model: int | None = None, beside: UUID | None = None
+) -> Turn:
+    """Queue an answer and show it: at the end of its branch, or `beside` another answer."""
     conversation = message.conversation
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
     turn = Turn.objects.create(
@@ -141,9 +160,11 @@ def _queue_turn(message: Message, wanted_route: str) -> Turn:
         message=message,
         conversation=conversation,
         wanted_route=wanted_route,
+        wanted_model_id=wanted_model,
         person_id=conversation.user_id,
     )
-    branches.show(conversation, reply.pk, updated_at=timezone.now(), archived_at=None)
+    leaf, second = (beside, reply.pk) if beside else (reply.pk, None)
+    branches.show(conversation, leaf, second, updated_at=timezone.now(), archived_at=None)
     turn.enqueue_on_commit()
     tracing.makes(turn.pk)
     with about(reply_id=turn.pk):

@@ -17,7 +17,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from chatsite.accounts.first_steps import first_steps
-from chatsite.chat import access, branches, conversations, corrections, listing, news, presenting, turns, windows
+from chatsite.chat import (
+    access,
+    branches,
+    comparing,
+    conversations,
+    corrections,
+    listing,
+    news,
+    presenting,
+    turns,
+    windows,
+)
 from chatsite.chat.conversation_views import just_deleted
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
@@ -93,6 +104,19 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     except RefusedError as error:
         return _page(request, turn.conversation, error)
     return _tell(request, new, with_message=False)
+
+
+@login_required
+@require_POST
+def compare(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """Have a message answered beside an answer, by another route or model."""
+    turn = access.reply_or_404(request.user, reply_id)
+    route, model = request.POST.get("route", ""), request.POST.get("model", "")
+    try:
+        new = comparing.compare(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
+    except RefusedError as error:
+        return _page(request, turn.conversation, error)
+    return _at(new.reply)
 
 
 @login_required

@@ -157,6 +157,7 @@ REPLY_PAGES = [
     ("message-edit", "post"),
     ("reply-stop", "post"),
     ("reply-again", "post"),
+    ("reply-compare", "post"),
     ("reply-rate", "get"),
     ("reply-rate", "post"),
     ("reply-text", "get"),

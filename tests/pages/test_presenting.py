@@ -75,7 +75,7 @@ def test_the_number_of_queries_does_not_grow(alice: Any, django_assert_num_queri
     for _ in range(10):
         turn = rows.turn(alice, conversation=conversation, parent=turn.reply, decided=CLASSIFIED)
     entries(conversation)  # reads what the revisions say, and who the person is
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         assert len(entries(conversation)) == 22
 
 

@@ -1,11 +1,14 @@
 // What a person does to have other answers, or to see those that there are. Each is a form that works by itself, and
 // goes through the socket where there is one.
 
-// `frame` for what the button asks.
+const BUTTONS = ["again", "correct", "compare", "choose"].map((action) => `[data-action=${action}]`).join();
+
+// The frame for what the button asks.
 function frameOf(button) {
   const { action } = button.dataset;
   if (action === "choose") return { type: action, message: button.value };
-  return { type: action, reply: button.closest("[data-reply]").dataset.reply, ...(button.value && { route: button.value }) };
+  const { reply } = button.closest("[data-reply]").dataset;
+  return { type: action, reply, ...(button.value && { [button.name]: button.value }) };
 }
 
 function fold(panel) {
@@ -15,7 +18,7 @@ function fold(panel) {
 
 export function listenToAlternatives(socket) {
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-action=again], [data-action=correct], [data-action=choose]");
+    const button = event.target.closest(BUTTONS);
     if (!button || !socket.send(frameOf(button))) return; // otherwise the form is posted
     event.preventDefault();
     const panel = button.closest(".reroute");

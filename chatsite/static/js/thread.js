@@ -64,11 +64,11 @@ export class Thread {
   }
 
   // Add what follows the message `parent` (null: the first one) instead of what follows it on the page.
-  // Whether the page has that message.
+  // Whether it could: the page has that message, and no answers beside each other.
   add({ html, reply, parent }) {
     if (this.find(reply)) return true;
     const before = parent && this.find(parent);
-    if (parent && !before) return false;
+    if ((parent && !before) || this.#messages.querySelector(".compared")) return false;
     this.#added++;
     this.#keepingFocus(() => {
       while (this.#messages.lastElementChild !== before) this.#messages.lastElementChild.remove();
