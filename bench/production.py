@@ -22,7 +22,8 @@ def _prepare() -> None:
     os.environ["ALLOWED_ORIGINS"] = f"http://127.0.0.1:{os.environ['PORT']}"
     os.environ["PROVIDER_PRIVATE_HOSTS"] = "127.0.0.1:*"
     os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
-    os.environ["WAITING_IN_ALL"] = os.environ["LONGEST_WAIT_SECONDS"] = "100000"  # all ask at the same moment
+    for name in ("WAITING_IN_ALL", "LONGEST_WAIT_SECONDS", "LONGEST_WAIT_ANSWERS"):
+        os.environ[name] = "100000"  # all ask at the same moment
     del os.environ["POLICY_CHECK_SECONDS"]
 
 

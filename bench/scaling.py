@@ -23,6 +23,7 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 os.environ.setdefault("WAITING_IN_ALL", "100000")  # all jobs are queued at once
 os.environ.setdefault("LONGEST_WAIT_SECONDS", "100000")
+os.environ.setdefault("LONGEST_WAIT_ANSWERS", "100000")
 
 import django
 

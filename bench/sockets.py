@@ -86,6 +86,8 @@ class Socket(asyncio.Protocol):
         return received[0] & 15, received[start : start + length]
 
     def _write(self, opcode: int, payload: bytes) -> None:
+        if self._transport.is_closing():
+            return  # whoever reads will hear of it
         length = len(payload)
         size = struct.pack("!B", 128 | length) if length < 126 else struct.pack("!BH", 128 | 126, length)
         self._transport.write(bytes([128 | opcode]) + size + bytes(4) + payload)  # masked with zeros

@@ -65,7 +65,7 @@ def prepare(port: int, model: str, people: int) -> list[str]:
 
 
 @contextmanager
-def installation(upstream_port: int) -> Iterator[dict[str, int]]:
+def installation(upstream_port: int, slots: int = 256) -> Iterator[dict[str, int]]:
     """Every process of an installation, by name."""
     with ExitStack() as stack:
         upstream = processes.Process("-m", "bench.upstream", "--port", str(upstream_port))
@@ -73,7 +73,7 @@ def installation(upstream_port: int) -> Iterator[dict[str, int]]:
         yield {
             "web": stack.enter_context(processes.web(settings.PORT)).pid,
             "worker-route": stack.enter_context(processes.worker("route", concurrency=4)).pid,
-            "worker-remote": stack.enter_context(processes.worker("remote", concurrency=256)).pid,
+            "worker-remote": stack.enter_context(processes.worker("remote", concurrency=slots)).pid,
             "reaper": stack.enter_context(processes.reaper()).pid,
             "redis": client().info("server")["process_id"],
             "upstream": upstream.pid,

@@ -15,6 +15,7 @@ if os.environ.get("FAULTS_DATABASE") == "postgresql":
 # Hundreds ask at the same moment, of workers that die: how many may wait is not what this suite is about.
 os.environ.setdefault("WAITING_IN_ALL", "100000")
 os.environ.setdefault("LONGEST_WAIT_SECONDS", "100000")
+os.environ.setdefault("LONGEST_WAIT_ANSWERS", "100000")
 
 from chatsite.settings import *  # noqa: F403
 

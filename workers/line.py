@@ -26,7 +26,7 @@ from workers.models import Completion
 from workers.service import RECENT, mean_seconds, slots_by_queue
 
 PLACES = "line"
-EXPECTED = "line:expected"
+EXPECTED = "line:foreseen"
 KEEP_SECONDS = 10  # without a reaper, nobody is told anything
 RECENT_JOBS = 200  # of each kind
 MEASURE_SECONDS = 5.0
@@ -47,10 +47,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a new message meets. None: nobody knows."""
+    """What a new message meets, if it is its person's turn. None: nobody knows."""
 
     wait_seconds: float | None = None
     service_seconds: float | None = None  # how long one answer takes, from when a worker has it
+    waiting: int = 0  # how many were ahead of it
+    more_seconds: float = 0.0  # for each one that has come since then
+
+    def wait_behind(self, waiting: int) -> float:
+        """How long one has to wait if so many are ahead by now; 0 if nobody knows."""
+        return (self.wait_seconds or 0.0) + max(waiting - self.waiting, 0) * self.more_seconds
 
 
 def expected() -> Expected:
@@ -121,17 +127,23 @@ class Line:
         return _Service(slots[queue], mean_seconds(self._seconds.get(kind, {}).get(queue, [])))
 
     def _expected(self, waiting: dict[type[Job], dict[str, list[Job]]], slots: Counter[str]) -> Expected:
-        """A message is one job of each kind; of a kind, as likely in each queue as those that came lately."""
-        waits, services = [], []
+        """A message is one job of each kind; of a kind, as likely in each queue as those that came lately.
+
+        It does not stand behind those that are held: they wait for others of their own person.
+        """
+        waits, services, more, ahead = [], [], [], 0
         for kind, taken in self._seconds.items():
             queues = waiting[kind].keys() | taken.keys()
             came = {queue: len(waiting[kind].get(queue, [])) + len(taken.get(queue, [])) for queue in queues}
             for queue, count in came.items():
                 service, share = self._service(kind, queue, slots), count / sum(came.values())
+                released = sum(job.released_at is not None for job in waiting[kind].get(queue, []))
+                ahead += released
                 if service.seconds is not None:
                     services.append(share * service.seconds)
-                    waits.append(share * (service.wait_for(len(waiting[kind].get(queue, []))) or 0))
-        return Expected(sum(waits), sum(services)) if services else Expected()
+                    waits.append(share * (service.wait_for(released) or 0))
+                    more.append(share * (service.wait_for(1) or 0))
+        return Expected(sum(waits), sum(services), ahead, sum(more)) if services else Expected()
 
 
 def _waiting(kind: type[Job]) -> dict[str, list[Job]]:

@@ -1,28 +1,37 @@
 """Whether another answer can be asked for now, or how soon to try again.
 
 What is open is counted in the database, in the transaction that saves the message: so the limits hold however many
-messages come at the same moment, and there is no counter that could be lost.
+messages come at the same moment, and there is no counter that could be lost. A refusal because the site is full holds
+for a moment for all that come after it, without a look at the database: those who are let in must not wait for those
+who are not.
 """
 
 from __future__ import annotations
 
 import math
+import threading
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import redis
+from django.conf import settings
 from django.db.models import Count, Q, Value
 
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError
 from workers import line
 from workers.jobs import Job
-from workers.limits import limits_of
+from workers.limits import Limits, limits_of
 from workers.line import Expected
 from workers.locks import lock_until_commit
 from workers.models import Completion
 
 SOON_SECONDS = 5.0  # while nobody knows how long an answer takes
+SHORT_WAIT_SECONDS = 5.0  # that nobody minds, however fast the answer comes then
 SHORTEST_SECONDS, LONGEST_SECONDS = 2, 300  # that anybody is asked to wait before they try again
+FULL_SECONDS = 0.25  # for which the site is believed to be as full as it was
+FORGOTTEN_SECONDS = 2.0  # after which a full site is nothing to go by
 
 
 def expected() -> Expected:
@@ -37,29 +46,89 @@ def admit(user: Any, expected: Expected) -> None:
     """In the transaction that will queue a turn of this person: go on, or raise `BusyError`."""
     lock_until_commit("admission")
     limits = limits_of(user.pk)
-    theirs, waiting = _open(user)
-    wait = expected.wait_seconds or 0.0
-    if theirs >= limits.open:  # until one of those that are at work has ended
+    found = _open(user)
+    if found.theirs >= limits.open:  # until one of those that are at work has ended
         soon = (expected.service_seconds or SOON_SECONDS) / limits.running
-        raise BusyError("too_many_answers", status=429, retry_after=_whole(soon), count=theirs)
-    if waiting >= limits.waiting_in_all:  # until a quarter of the line is gone
-        raise BusyError("busy", status=503, retry_after=_whole(wait / 4 or SOON_SECONDS))
-    if wait > limits.wait_seconds:
-        raise BusyError("busy", status=503, retry_after=_whole(wait - limits.wait_seconds))
+        raise BusyError("too_many_answers", status=429, retry_after=_whole(soon), count=found.theirs)
+    wait, longest = expected.wait_behind(found.released), _longest_wait(limits, expected)
+    if found.waiting >= limits.waiting_in_all:  # until a quarter of the line is gone
+        raise _full(limits, wait / 4 or SOON_SECONDS)
+    if wait > longest:
+        raise _full(limits, wait - longest)
+    _full_until.pop(limits, None)
+
+
+def _longest_wait(limits: Limits, expected: Expected) -> float:
+    """For those without a group that has a longest wait of its own: not much longer than an answer takes alone."""
+    if limits.wait_seconds != settings.LONGEST_WAIT_SECONDS or expected.service_seconds is None:
+        return limits.wait_seconds
+    bearable = max(settings.LONGEST_WAIT_ANSWERS * expected.service_seconds, SHORT_WAIT_SECONDS)
+    return min(limits.wait_seconds, bearable)
 
 
 def _whole(seconds: float) -> int:
     return min(max(math.ceil(seconds), SHORTEST_SECONDS), LONGEST_SECONDS)
 
 
-def _open(user: Any) -> tuple[int, int]:
-    """How many answers of the person are not there yet, and how many of everybody wait."""
+# --- A full site ------------------------------------------------------------------------------------------------
+
+_full_until: dict[Limits, tuple[float, int]] = {}  # for those with these limits, and when to try again
+_lock = threading.Lock()
+
+
+def _full(limits: Limits, seconds: float) -> BusyError:
+    _full_until[limits] = time.monotonic() + FULL_SECONDS, _whole(seconds)
+    return _busy(_whole(seconds))
+
+
+def _busy(retry_after: int) -> BusyError:
+    return BusyError("busy", status=503, retry_after=retry_after)
+
+
+def known_refusal(user: Any) -> BusyError | None:
+    """What a message of this person would be told, if somebody with the same limits has just been told that.
+
+    None now and then: whoever gets it is the one that looks again, for all.
+    """
+    if not _full_until:
+        return None
+    limits = limits_of(user.pk)
+    with _lock:
+        until, retry_after = _full_until.get(limits, (0.0, 0))
+        late = time.monotonic() - until
+        if late < 0:
+            return _busy(retry_after)
+        if late < FORGOTTEN_SECONDS:
+            _full_until[limits] = time.monotonic() + FULL_SECONDS, retry_after
+        else:
+            _full_until.pop(limits, None)
+    return None
+
+
+# --- What is open -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Open:
+    """How many answers are not there yet."""
+
+    theirs: int  # of the person
+    waiting: int  # of everybody, and not begun
+    released: int  # of those, whose person's turn it is
+
+
+def _open(user: Any) -> _Open:
+    waiting = Q(status=Job.Status.QUEUED)
     deciding, writing = (
         kind.all_open()
         .order_by()
         .values(kind=Value(kind._meta.label))
-        .annotate(theirs=Count("pk", filter=Q(person=user.pk)), waiting=Count("pk", filter=Q(status=Job.Status.QUEUED)))
+        .annotate(
+            theirs=Count("pk", filter=Q(person=user.pk)),
+            waiting=Count("pk", filter=waiting),
+            released=Count("pk", filter=waiting & ~Q(released_at=None)),
+        )
         for kind in (Turn, Completion)
     )
     found = list(deciding.union(writing, all=True))
-    return sum(each["theirs"] for each in found), sum(each["waiting"] for each in found)
+    return _Open(*(sum(each[name] for each in found) for name in ("theirs", "waiting", "released")))

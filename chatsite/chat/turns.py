@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chatsite.chat import access, branches, titling
-from chatsite.chat.admission import admit, expected
+from chatsite.chat.admission import admit, expected, known_refusal
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
 from chatsite.writing import drafts
@@ -122,6 +122,10 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
 
 def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], wanted_route: str) -> Turn:
     """Save the message that `make` makes and queue its turn; or give the turn of the same `client_id`."""
+    if refusal := known_refusal(user):
+        if earlier := _sent_before(user, client_id):
+            return earlier
+        raise refusal
     to_meet = expected()
     try:
         with transaction.atomic():

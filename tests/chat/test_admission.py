@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +11,20 @@ from typing import Any
 import orjson
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from chatsite.chat import admission
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import Tab, make_async, tab
 from tests.pages import rows
 from tests.sessions import session_of
 from workers import line
 from workers.connections import client
+from workers.limits import GroupLimits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +33,7 @@ OPEN_PER_PERSON = 2 + 5
 
 @pytest.fixture(autouse=True)
 def _published(transactional_db: None) -> None:
+    admission._full_until.clear()
     rows.revision()
 
 
@@ -125,6 +131,7 @@ async def test_when_enough_wait_in_all_everybody_is_asked_to_wait(bob: Any, alic
 async def test_when_a_new_message_would_wait_for_too_long_everybody_is_asked_to_wait(
     alice_session: str, settings: Any
 ) -> None:
+    settings.LONGEST_WAIT_ANSWERS = 100
     foreseen = {"wait_seconds": 90.0, "service_seconds": 9.0}
     await make_async(client().set)(line.EXPECTED, orjson.dumps(foreseen))
     async with tab(alice_session) as alice_tab:
@@ -133,6 +140,49 @@ async def test_when_a_new_message_would_wait_for_too_long_everybody_is_asked_to_
         assert "Try again in about 30 seconds." in refused["text"]
         settings.LONGEST_WAIT_SECONDS = 90
         assert (await send(alice_tab))["type"] == "accepted"
+
+
+@pytest.mark.parametrize(("service_seconds", "longest"), [(20.0, 15.0), (0.5, 5.0), (90.0, 60.0)])
+async def test_nobody_is_let_in_who_would_wait_for_much_longer_than_an_answer_takes(
+    alice: Any, bob: Any, alice_session: str, service_seconds: float, longest: float
+) -> None:
+    """Those who have come since the line was looked at count, those who are held do not."""
+    foreseen = {"wait_seconds": longest - 1.5, "service_seconds": service_seconds, "waiting": 2, "more_seconds": 1.0}
+    await make_async(client().set)(line.EXPECTED, orjson.dumps(foreseen))
+    for held in (True, True, False, False, False):
+        turn = await make_async(rows.undecided)(bob)
+        if held:
+            await Turn.objects.filter(pk=turn.pk).aupdate(released_at=None)
+    async with tab(alice_session) as alice_tab:
+        assert (await send(alice_tab))["type"] == "accepted"
+        assert (await send(alice_tab))["code"] == "busy"
+        group = await Group.objects.acreate(name="patient")
+        await GroupLimits.objects.acreate(group=group, wait_seconds=120)
+        await alice.groups.aadd(group)
+        assert (await send(alice_tab))["type"] == "accepted", "a group with a longest wait of its own"
+
+
+def test_one_looks_again_for_all_and_they_come_in_when_there_is_room(alice: Any, settings: Any) -> None:
+    settings.WAITING_IN_ALL = 1
+    browser = browser_of(alice)
+    assert ask(browser).status_code == 302
+    assert [ask(browser).status_code for _ in range(3)] == [503] * 3
+    Turn.objects.update(status="done", finished_at=timezone.now())
+    assert ask(browser).status_code == 503, "as it was a moment ago"
+    for limits, (_, retry_after) in admission._full_until.items():
+        admission._full_until[limits] = time.monotonic(), retry_after
+    statuses = in_parallel(ask, [browser] * 4)
+    assert statuses.count(302) == 1
+    assert Turn.objects.count() == 2
+
+
+async def test_a_message_that_was_accepted_is_known_while_the_site_is_full(alice_session: str, settings: Any) -> None:
+    settings.WAITING_IN_ALL = 1
+    async with tab(alice_session) as alice_tab:
+        client_id = str(uuid.uuid4())
+        accepted = await send(alice_tab, client_id=client_id)
+        assert [(await send(alice_tab))["code"] for _ in range(2)] == ["busy", "busy"]
+        assert (await send(alice_tab, client_id=client_id))["reply"] == accepted["reply"]
 
 
 async def test_ones_own_limit_comes_with_the_time_that_an_answer_takes(alice_session: str) -> None:

@@ -69,7 +69,9 @@ def test_times_are_what_the_last_answers_took_by_slots(alice: Any, enqueue: Enqu
     hers = [enqueue(alice) for _ in range(3)]
     Line().update()
     assert told(*hers) == [Place(1, 5.0), Place(2, 10.0), Place(3, 15.0)]
-    assert line.expected() == Expected(wait_seconds=15.0, service_seconds=10.0)
+    expected = line.expected()
+    assert expected == Expected(wait_seconds=10.0, service_seconds=10.0, waiting=2, more_seconds=5.0), "the held one"
+    assert [expected.wait_behind(ahead) for ahead in (1, 2, 4)] == [10.0, 10.0, 20.0]
 
 
 @pytest.mark.usefixtures("_two_slots")
