@@ -41,6 +41,10 @@ def submit(
     person's.
     """
     text = _clean(text)
+    if refusal := known_refusal(user):  # first: it is to cost next to nothing
+        if earlier := _sent_before(user, client_id):
+            return earlier
+        raise refusal
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     _check_route(user, wanted_route, text, conversation and conversation.pk)
 
@@ -122,10 +126,6 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
 
 def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], wanted_route: str) -> Turn:
     """Save the message that `make` makes and queue its turn; or give the turn of the same `client_id`."""
-    if refusal := known_refusal(user):
-        if earlier := _sent_before(user, client_id):
-            return earlier
-        raise refusal
     to_meet = expected()
     try:
         with transaction.atomic():
