@@ -113,6 +113,9 @@ class Tab:
                 await in_thread(branches.choose)(self.user, message_id=frame.get("message"))
             case "attach":
                 await self._attach(frame)
+            case "detach":
+                reply_id, _ = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
+                hub().leave_reply(reply_id, self)
             case "stop":
                 await in_thread(turns.stop)(self.user, reply_id=frame.get("reply"))
             case "preview":

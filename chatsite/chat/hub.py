@@ -149,6 +149,14 @@ class Hub:
             if not source.subscribers:
                 self._forget(key)
 
+    def leave_reply(self, reply_id: UUID, subscriber: Subscriber) -> None:
+        """Stop sending the subscriber one reply, whether it was watched or not."""
+        key = stream_key(reply_id)
+        if source := self._sources.get(key):
+            source.subscribers.discard(subscriber)
+            if not source.subscribers:
+                self._forget(key)
+
     async def _catch_up(self, reply_id: UUID, language: str) -> tuple[_Source, LiveReply]:
         source, live = _Source(stream_key(reply_id), self._receive_reply), LiveReply(reply_id, language)
         with contextlib.suppress(redis.RedisError, OSError):  # the reader will catch up when Redis is back

@@ -62,6 +62,22 @@ async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
         assert (await again.until("snapshot"))["tail"] == "t0 "
 
 
+async def test_a_tab_that_has_left_a_reply_hears_no_more_of_it(session: str) -> None:
+    async with tab(session) as alice_tab, tab(session) as other:
+        left, kept = await send(alice_tab, "Leave me"), await send(alice_tab, "Keep me")
+        await other.send(type="attach", reply=str(left))
+        await alice_tab.send(type="detach", reply=str(left))
+        await alice_tab.send(type="ping")
+        await alice_tab.until("pong")
+        write(left)
+        await other.until("delta", reply=str(left), text="t0 ")
+        write(kept)
+        await alice_tab.until("delta", reply=str(kept), text="t0 ")
+        assert not any(frame["type"] == "delta" and frame["reply"] == str(left) for frame in alice_tab.frames)
+        await alice_tab.send(type="attach", reply=str(left))
+        assert (await alice_tab.until("snapshot", reply=str(left)))["tail"] == "t0 "
+
+
 async def test_a_reply_that_was_deleted_meanwhile_disturbs_nobody(session: str) -> None:
     async with tab(session) as alice_tab:
         gone, kept = await send(alice_tab, "Delete me"), await send(alice_tab, "Keep me")

@@ -84,6 +84,7 @@ async def test_the_other_tab_of_the_same_person_hears_of_it(defaults: None, alic
         ({"type": "send", "text": "x", "conversation": "nonsense"}, "not_found"),
         ({"type": "attach", "reply": str(uuid.uuid4())}, "not_found"),
         ({"type": "attach", "reply": None}, "not_found"),
+        ({"type": "detach", "reply": str(uuid.uuid4())}, "not_found"),
         ({"type": "stop", "reply": 7}, "not_found"),
         ({"type": "dance"}, "unknown_event"),
         ({}, "unknown_event"),
@@ -138,6 +139,7 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
         for frame in (
             {"type": "send", "text": "Into yours", "conversation": turn["conversation"]},
             {"type": "attach", "reply": turn["reply"]},
+            {"type": "detach", "reply": turn["reply"]},
             {"type": "attach", "reply": turn["reply"], "after": "1-1"},
             {"type": "stop", "reply": turn["reply"]},
             {"type": "again", "reply": turn["reply"]},

@@ -12,7 +12,7 @@ export class Announcer {
     const all = (this.#heard.get(reply) ?? "") + text;
     const end = [...all.matchAll(SENTENCE)].at(-1);
     const said = end ? end.index + 1 : 0;
-    this.#say(all.slice(0, said));
+    this.say(all.slice(0, said));
     this.#heard.set(reply, all.slice(said));
   }
 
@@ -28,12 +28,12 @@ export class Announcer {
   // Say the rest, and how it ended if it did not end well.
   finish(reply, article) {
     this.catchUp(reply, article.querySelector(".answer").textContent);
-    this.#say(this.#heard.get(reply) ?? "");
-    this.#say(article.querySelector(".trouble, .ended")?.textContent ?? "");
+    this.say(this.#heard.get(reply) ?? "");
+    this.say(article.querySelector(".trouble, .ended")?.textContent ?? "");
     this.#heard.delete(reply);
   }
 
-  #say(text) {
+  say(text) {
     const words = text.replace(MARKUP, "").replace(/\s+/g, " ").trim();
     if (!words) return;
     const line = document.createElement("p");

@@ -10,12 +10,14 @@ import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
 import { Edits } from "./edits.js";
 import { listenToKeys } from "./keys.js";
+import { recall } from "./places.js";
 import { Preview } from "./preview.js";
 import { Ratings } from "./ratings.js";
 import { Scroll } from "./scroll.js";
 import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
 import { Stream } from "./stream.js";
+import { Switching } from "./switching.js";
 import "./tables.js";
 import { Thread } from "./thread.js";
 import { listenToWrapping } from "./wrap.js";
@@ -50,7 +52,7 @@ const socket = new Connection({
 });
 
 const thread = new Thread();
-const scroll = new Scroll();
+const scroll = new Scroll(recall(thread));
 listenToWrapping((change) => scroll.still(change));
 const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
@@ -83,9 +85,9 @@ document.querySelector("[data-action=sign-out]").addEventListener("submit", () =
   composer.end();
   forgetDrafts(thread.user);
 });
-addEventListener("popstate", () => location.reload());
 listenToAlternatives(socket);
 new Search();
 listenToKeys({ composer, stopNewest });
+new Switching({ thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier, decorate });
 decorate(document);
 socket.open();

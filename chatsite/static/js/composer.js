@@ -61,6 +61,11 @@ export class Composer {
     return this.#sending !== null;
   }
 
+  // Whether something of this conversation is on its way to the server.
+  get isBusy() {
+    return this.isSending || this.#waiting.isSending;
+  }
+
   // Whether a message that waits may go.
   get isFree() {
     return !this.isSending && !this.#isWriting;
@@ -88,6 +93,35 @@ export class Composer {
     this.#text.focus();
     this.#text.setSelectionRange(0, 0);
     this.#text.scrollTop = 0;
+  }
+
+  focus() {
+    this.#text.focus({ preventScroll: true });
+  }
+
+  // Whether it can stand under the conversation of another page: whether that has the same routes.
+  fits(page) {
+    const names = (form) => [...form.querySelectorAll(".routes label")].map((chip) => chip.querySelector("input").value).join();
+    return names(page.getElementById("composer")) === names(this.#form);
+  }
+
+  // Another conversation will be shown: what stands here belongs to this one.
+  leave() {
+    this.#drafts.leave();
+  }
+
+  // It is there, with its own draft.
+  enter(page) {
+    const form = page.getElementById("composer");
+    this.#form.dataset.draftRevision = form.dataset.draftRevision;
+    this.#refusal.textContent = "";
+    this.note(page.getElementById("note").textContent);
+    this.choose(0);
+    this.#text.defaultValue = form.elements.text.defaultValue;
+    this.show({ text: this.#text.defaultValue, pasted: JSON.parse(form.dataset.pasted) });
+    this.#drafts.enter();
+    this.#recall.forget();
+    this.#waiting.enter();
   }
 
   // The person signs out: nothing of what stands here is kept in this browser.

@@ -111,6 +111,19 @@ export class Drafts {
     }
   }
 
+  // Another conversation takes the place of this one.
+  leave() {
+    this.save();
+    this.#post();
+    clearTimeout(this.#poster);
+  }
+
+  // Another conversation has taken the place: its draft is the one of the form.
+  enter() {
+    this.#isNew = false;
+    this.#restore();
+  }
+
   // The person signs out: keep nothing any more.
   end() {
     this.#isOver = true;

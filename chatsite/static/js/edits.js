@@ -12,6 +12,10 @@ export class Edits {
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
+  get isSending() {
+    return this.#sent.size > 0;
+  }
+
   // Whether the message of this id was edited here. What takes its place is on its way.
   accepted(clientId) {
     return this.#sent.delete(clientId);

@@ -15,7 +15,7 @@ export class Preview {
     this.#socket = socket;
     this.#thread = thread;
     this.#text.addEventListener("input", () => this.#changed());
-    this.#text.form.addEventListener("submit", () => this.#forget());
+    this.#text.form.addEventListener("submit", () => this.forget());
   }
 
   show({ tag, title }) {
@@ -25,7 +25,7 @@ export class Preview {
   #changed() {
     clearTimeout(this.#timer);
     const text = this.#text.value.trim();
-    if (!text || text.length > MAX_CHARACTERS) return this.#forget();
+    if (!text || text.length > MAX_CHARACTERS) return this.forget();
     this.#timer = setTimeout(() => this.#ask(text), REST_MS);
   }
 
@@ -36,7 +36,8 @@ export class Preview {
     this.#socket.send({ type: "preview", tag: this.#tag, text, conversation: this.#thread.conversation ?? "" });
   }
 
-  #forget() {
+  // Nothing is typed any more.
+  forget() {
     clearTimeout(this.#timer);
     this.#tag = this.#asked = this.#place.textContent = "";
   }

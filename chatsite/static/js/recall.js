@@ -22,6 +22,12 @@ export class Recall {
     this.#texts = this.#texts && [text, ...this.#texts.filter((other) => other !== text)];
   }
 
+  // Another conversation is shown, whose own texts come first.
+  forget() {
+    this.#place = -1;
+    this.#texts = null;
+  }
+
   get #isRecalled() {
     return this.#place >= 0 && this.#text.value === this.#texts[this.#place];
   }

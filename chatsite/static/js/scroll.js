@@ -1,6 +1,7 @@
 // The page follows the newest text only while the person is at the end of it.
 
 const NEAR = 80;
+const HELD_PICTURES = 4;
 
 export class Scroll {
   #page = document.scrollingElement;
@@ -10,13 +11,42 @@ export class Scroll {
   #isPlanned = false;
   #top = 0; // where the page was scrolled to
 
-  constructor() {
+  // `place` is where the person was when they left, see places.js.
+  constructor(place) {
+    history.scrollRestoration = "manual"; // the browser does not know what is fetched while one scrolls
     addEventListener("scroll", () => this.#look(), { passive: true });
     addEventListener("resize", () => this.keep());
     new ResizeObserver(() => this.keep()).observe(this.#messages);
     this.#jump.addEventListener("click", () => this.follow());
-    this.#isFollowing = !this.#messages.contains(document.getElementById(location.hash.slice(1)));
+    this.enter(place);
+  }
+
+  // The page has been given other messages: go to the place where the person was, or to its end.
+  enter(place) {
+    const target = document.getElementById(location.hash.slice(1));
+    const message = place && document.getElementById(place.message);
+    this.#isFollowing = !message && !this.#messages.contains(target);
+    this.#jump.classList.remove("news");
+    if (this.#messages.contains(target)) target.scrollIntoView();
+    else if (message) this.#hold(message, place.top);
+    else this.#toEnd();
+    this.#top = this.#page.scrollTop;
     this.keep();
+  }
+
+  // Bring a message to where it was. Only when it and its neighbours are drawn are they as high as they are.
+  #hold(message, top, pictures = HELD_PICTURES) {
+    if (!message.isConnected) return;
+    this.#page.scrollTop += message.getBoundingClientRect().top - top;
+    if (pictures) requestAnimationFrame(() => this.#hold(message, top, pictures - 1));
+  }
+
+  // Where the person is, null at the end.
+  get place() {
+    const message = this.#isFollowing ? null : this.#shown();
+    if (!message) return null;
+    const first = this.#messages.querySelector(":scope > .message").id.slice("m-".length);
+    return { message: message.id, top: message.getBoundingClientRect().top, from: first };
   }
 
   // Go to the end and stay there.

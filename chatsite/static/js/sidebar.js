@@ -34,6 +34,11 @@ export class Sidebar {
     this.#arrange();
   }
 
+  // Where it is a drawer.
+  close() {
+    this.#sidebar.classList.remove("open");
+  }
+
   get #isOpen() {
     return this.#sidebar.classList.contains("open");
   }

@@ -123,6 +123,19 @@ export class Stream {
     this.#page.scroll.keep();
   }
 
+  // Another conversation will be shown: what is written in this one is none of this tab's business.
+  leave() {
+    for (const reply of this.#replies.keys()) this.#page.socket.send({ type: "detach", reply });
+    this.#replies.clear();
+    this.#begun = null;
+    this.#early = [];
+  }
+
+  // It is there.
+  enter() {
+    this.#watchNew();
+  }
+
   // The conversation is gone: nothing is being written any more.
   end() {
     this.#replies.clear();

@@ -27,6 +27,10 @@ export class Thread {
     return this.#thread.dataset.user;
   }
 
+  get root() {
+    return this.#thread;
+  }
+
   get openReplies() {
     return [...this.#messages.querySelectorAll("[data-open]")];
   }
@@ -37,6 +41,25 @@ export class Thread {
     history.pushState(null, "", url);
     this.setTitle(title);
     document.getElementById("menu").hidden = false;
+  }
+
+  // Show the conversation of another page, or its empty one.
+  show(page) {
+    const thread = page.getElementById("thread");
+    const messages = page.getElementById("messages");
+    this.#added++;
+    this.#thread.dataset.conversation = thread.dataset.conversation;
+    this.#messages.replaceChildren(...messages.childNodes);
+    messages.remove();
+    this.#thread.replaceChildren(this.#messages, ...thread.children);
+    for (const id of ["title", "menu"]) document.getElementById(id).replaceWith(page.getElementById(id));
+    document.title = page.title;
+  }
+
+  focusTitle() {
+    const title = document.getElementById("title");
+    title.tabIndex = -1;
+    title.focus({ preventScroll: true });
   }
 
   setTitle(title) {

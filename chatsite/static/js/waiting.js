@@ -25,6 +25,18 @@ export class Waiting {
     return this.#messages.length === 0;
   }
 
+  // Whether one of these is on its way.
+  get isSending() {
+    return this.#outgoing !== null;
+  }
+
+  // Another conversation is shown.
+  enter() {
+    this.#isHeld = false;
+    this.#messages = [];
+    this.#load();
+  }
+
   // `message` is a frame to send without its conversation, and `label`, the words that stand for it.
   add(message, { isFirst = false } = {}) {
     this.#isHeld = false;

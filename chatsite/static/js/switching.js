@@ -1,0 +1,134 @@
+// Another conversation without another page: what a link leads to is fetched, and takes the place of what is shown.
+// Whatever goes wrong, the browser follows the link.
+import { isPlain } from "./forms.js";
+import { recall, remember } from "./places.js";
+
+const CONVERSATION = /^\/(?:c\/([0-9a-f-]{36})\/)?$/;
+const FRESH_MS = 5000; // a page that was fetched when the button went down may be that old
+
+// The conversation that an address leads to ("": a new one), or null if it leads elsewhere.
+function conversationOf({ origin, pathname, search }) {
+  const found = origin === location.origin && CONVERSATION.exec(pathname);
+  if (!found || (search && !/^\?from=[0-9a-f-]{36}$/.test(search))) return null;
+  return found[1] ?? "";
+}
+
+function scriptOf(page) {
+  return page.querySelector("script[type=module]").getAttribute("src");
+}
+
+export class Switching {
+  #page;
+  #ahead = null; // a page that is being fetched before its link is followed
+  #latest = null; // the address that was asked for last
+
+  // `page` has thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier and decorate(element).
+  constructor(page) {
+    this.#page = page;
+    document.addEventListener("pointerdown", (event) => this.#expect(event));
+    document.addEventListener("click", (event) => this.#clicked(event));
+    addEventListener("popstate", () => this.#popped());
+    addEventListener("pagehide", () => this.#leave());
+  }
+
+  #linkOf(event) {
+    const link = event.button === 0 && isPlain(event) ? event.target.closest("a[href]:not([target], [download])") : null;
+    return link && conversationOf(link) !== null ? link : null;
+  }
+
+  // A button goes down a tenth of a second before the click.
+  #expect(event) {
+    const link = this.#linkOf(event);
+    if (link) this.#ahead = { href: this.#addressOf(link), at: performance.now(), page: this.#fetch(this.#addressOf(link)) };
+    this.#ahead?.page.catch(() => {}); // whoever clicks is told
+  }
+
+  #clicked(event) {
+    if (event.defaultPrevented) return;
+    const link = this.#linkOf(event);
+    const isHere = link && conversationOf(link) === (this.#page.thread.conversation ?? "");
+    if (!link || (isHere && link.hash)) return; // the browser goes to a place on this page by itself
+    event.preventDefault();
+    this.#go(link, () => history.pushState(null, "", link.pathname));
+  }
+
+  // Back and forward, unless it was to a place on this page.
+  #popped() {
+    const conversation = conversationOf(location);
+    if (conversation === null) location.reload();
+    else if (conversation !== (this.#page.thread.conversation ?? "")) this.#go(location, () => {});
+  }
+
+  // As much of a conversation as one had seen of it.
+  #addressOf({ href, search, pathname }) {
+    const conversation = conversationOf(new URL(href));
+    const from = !search && conversation && recall({ user: this.#page.thread.user, conversation })?.from;
+    return from ? `${pathname}?from=${from}` : href;
+  }
+
+  async #go(link, show) {
+    const { href, hash } = link;
+    const address = this.#addressOf(link);
+    this.#latest = address;
+    this.#page.sidebar.markCurrent(conversationOf(link)); // at once: the click was heard
+    try {
+      if (this.#isBusy) throw new Error("Something is on its way to the server.");
+      const isThere = this.#ahead?.href === address && performance.now() - this.#ahead.at < FRESH_MS;
+      const page = await (isThere ? this.#ahead.page : this.#fetch(address));
+      if (this.#latest !== address) return; // somebody is in a hurry
+      this.#check(page);
+      this.#leave();
+      show();
+      this.#enter(page, hash);
+    } catch (error) {
+      console.info(`${href} is loaded as a whole: ${error.message}`);
+      location.assign(href);
+    } finally {
+      this.#ahead = null;
+    }
+  }
+
+  // What is being sent is kept by a page that is left, and looked for by the next.
+  get #isBusy() {
+    return this.#page.composer.isBusy || this.#page.edits.isSending;
+  }
+
+  async #fetch(address) {
+    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    if (!response.ok || response.redirected) throw new Error(`The answer was ${response.status}.`);
+    return new DOMParser().parseFromString(await response.text(), "text/html");
+  }
+
+  // Only a page of the same person, the same routes and the same version of the site can take the place of this one.
+  #check(page) {
+    const isSame = page.getElementById("thread")?.dataset.user === this.#page.thread.user;
+    if (!isSame || scriptOf(page) !== scriptOf(document)) throw new Error("It is another kind of page.");
+    if (!this.#page.composer.fits(page)) throw new Error("It offers other routes.");
+  }
+
+  #leave() {
+    const { thread, scroll } = this.#page;
+    remember(thread, scroll.place);
+  }
+
+  #enter(page, hash) {
+    const { thread, composer, preview, stream, scroll, sidebar, announcer, earlier, decorate } = this.#page;
+    composer.leave();
+    stream.leave();
+    document.querySelector("dialog[open]")?.close();
+    thread.show(page);
+    sidebar.close();
+    sidebar.markCurrent(thread.conversation ?? "");
+    decorate(thread.root);
+    preview.forget();
+    composer.enter(page);
+    stream.enter();
+    earlier.watch();
+    if (hash) location.replace(hash);
+    scroll.enter(recall(thread));
+    announcer.say(document.title);
+    // A phone would show its keyboard.
+    if (matchMedia("(pointer: coarse)").matches) thread.focusTitle();
+    else composer.focus();
+  }
+}

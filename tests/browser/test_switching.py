@@ -1,0 +1,151 @@
+"""From one conversation to another without another page: what is written, typed and read stays with its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.steps import answer, ask, finish
+from tests.pages import rows
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+OpenPage = Callable[..., Page]
+
+MARK = "() => { window.isSamePage = true; }"
+IS_SAME = "() => window.isSamePage === true"
+# Where question 160 stands in the window, as soon as that does not change any more.
+WHERE = """async () => {
+  const shown = [...document.querySelectorAll(".bubble")].find((bubble) => bubble.textContent === "Question 160");
+  const top = () => shown.getBoundingClientRect().top;
+  const pictures = async (count) => {
+    while (count--) await new Promise(requestAnimationFrame);
+  };
+  let before;
+  do {
+    before = top();
+    await pictures(20);
+  } while (before !== top());
+  return before;
+}"""
+
+
+def link(page: Page, title: str) -> Any:
+    return page.locator("#conversations").get_by_role("link", name=title, exact=True)
+
+
+def is_shown(page: Page, title: str) -> None:
+    expect(page.locator("#title")).to_have_text(title)
+    expect(page).to_have_title(f"{title} - Switchyard")
+    expect(page.locator("#conversations [aria-current]")).to_have_text(title)
+    expect(page.locator(".bubble").first).to_have_text(title)
+
+
+def test_links_back_and_forward_stay_on_the_page(page: Page, alice: Any) -> None:
+    one, two = (rows.turn(alice, text) for text in ("First question", "Second question"))
+    page.goto(f"/c/{one.conversation_id}/")
+    page.evaluate(MARK)
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    expect(page).to_have_url(f"{page.url.split('/c/')[0]}/c/{two.conversation_id}/")
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    expect(page.locator("#announcements")).to_contain_text("Second question")
+    page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".welcome")).to_be_visible()
+    expect(page.locator(".message")).to_have_count(0)
+    page.go_back()
+    is_shown(page, "Second question")
+    expect(page.locator(".welcome")).to_have_count(0)
+    page.go_back()
+    is_shown(page, "First question")
+    page.go_forward()
+    is_shown(page, "Second question")
+    assert page.evaluate(IS_SAME)
+
+
+def test_an_answer_goes_on_elsewhere_and_is_watched_again(
+    page: Page, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    rows.turn(alice, "Another question")
+    page.goto("/")
+    page.evaluate(MARK)
+    expect(answer(ask(page, "Count please"))).to_have_text("t0 t1 t2")
+    link(page, "Another question").click()
+    is_shown(page, "Another question")
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_hidden()
+    link(page, "Count please").click()
+    expect(answer(page.locator(".reply"))).to_have_text("t0 t1 t2")
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    link(page, "Another question").click()
+    is_shown(page, "Another question")
+    provider.release()
+    link(page, "Count please").click()
+    expect(answer(finish(page.locator(".reply")))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+    # What is sent here goes here.
+    connect("tokens2")
+    finish(ask(page, "One more"))
+    expect(page.locator(".bubble")).to_have_text(["Count please", "One more"])
+    assert page.evaluate(IS_SAME)
+
+
+def test_each_conversation_keeps_what_was_typed_and_where_one_was(page: Page, alice: Any) -> None:
+    rows.turn(alice, "Short one")
+    long = rows.long_conversation(alice, 200)
+    page.goto(f"/c/{long.pk}/")
+    page.evaluate(MARK)
+    page.get_by_label("Message", exact=True).fill("half a thought")
+    page.mouse.move(640, 300)
+    while page.get_by_text("Question 160", exact=True).count() == 0:
+        page.mouse.wheel(0, -4000)
+        page.wait_for_timeout(50)
+    page.get_by_text("Question 160", exact=True).scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="Newest")).to_be_visible()
+    before = page.evaluate(WHERE)
+    for come_back in (lambda: link(page, "200 questions").click(), page.go_back):
+        link(page, "Short one").click()
+        is_shown(page, "Short one")
+        expect(page.get_by_label("Message", exact=True)).to_have_value("")
+        come_back()
+        expect(page.locator("#title")).to_have_text("200 questions")
+        expect(page.get_by_label("Message", exact=True)).to_have_value("half a thought")
+        expect(page.get_by_text("Question 160", exact=True)).to_be_in_viewport()
+        assert abs(page.evaluate(WHERE) - before) < 3
+        assert page.evaluate(IS_SAME)
+    page.reload()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("half a thought")
+    page.get_by_label("Message", exact=True).fill("")
+    page.get_by_role("button", name="Newest").click()
+    expect(page.get_by_text("Question 199", exact=True)).to_be_in_viewport()
+
+
+def test_what_cannot_be_fetched_is_a_page_as_ever(page: Page, alice: Any) -> None:
+    one, two = (rows.turn(alice, text) for text in ("First question", "Second question"))
+    page.goto(f"/c/{one.conversation_id}/")
+    page.evaluate(MARK)
+    page.route(f"**/c/{two.conversation_id}/", lambda route: route.abort(), times=1)
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    assert not page.evaluate(IS_SAME)
+    # Of a conversation that is not there any more one gets the words that any link to it leads to.
+    one.conversation.delete()
+    link(page, "First question").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("not")
+    expect(page).to_have_url(re.compile(str(one.conversation_id)))
+
+
+def test_the_drawer_closes_behind_one(open_page: OpenPage, alice: Any) -> None:
+    rows.turn(alice, "First question")
+    page = open_page(alice, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto("/")
+    page.get_by_role("link", name="Conversations", exact=True).tap()
+    link(page, "First question").tap()
+    is_shown(page, "First question")
+    expect(link(page, "First question")).to_be_hidden()
+    expect(page.locator("#title")).to_be_focused()
