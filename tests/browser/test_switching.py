@@ -119,6 +119,7 @@ def test_each_conversation_keeps_what_was_typed_and_where_one_was(page: Page, al
         assert abs(page.evaluate(WHERE) - before) < 3
         assert page.evaluate(IS_SAME)
     page.reload()
+    expect(page.get_by_text("Question 160", exact=True)).to_be_in_viewport()
     expect(page.get_by_label("Message", exact=True)).to_have_value("half a thought")
     page.get_by_label("Message", exact=True).fill("")
     page.get_by_role("button", name="Newest").click()

@@ -29,6 +29,7 @@ export class Switching {
     document.addEventListener("click", (event) => this.#clicked(event));
     addEventListener("popstate", () => this.#popped());
     addEventListener("pagehide", () => this.#leave());
+    this.#resume();
   }
 
   #linkOf(event) {
@@ -49,14 +50,23 @@ export class Switching {
     const isHere = link && conversationOf(link) === (this.#page.thread.conversation ?? "");
     if (!link || (isHere && link.hash)) return; // the browser goes to a place on this page by itself
     event.preventDefault();
-    this.#go(link, () => history.pushState(null, "", link.pathname));
+    this.#go(link, () => {
+      this.#leave();
+      history.pushState(null, "", link.pathname);
+    });
   }
 
   // Back and forward, unless it was to a place on this page.
   #popped() {
     const conversation = conversationOf(location);
     if (conversation === null) location.reload();
-    else if (conversation !== (this.#page.thread.conversation ?? "")) this.#go(location, () => {});
+    else if (conversation !== (this.#page.thread.conversation ?? "")) this.#go(location, () => this.#leave());
+  }
+
+  // A page that was loaded as a whole has only the newest messages; one may have been further back.
+  #resume() {
+    const place = location.hash ? null : recall(this.#page.thread);
+    if (place && !document.getElementById(place.message)) this.#go(location, () => {});
   }
 
   // As much of a conversation as one had seen of it.
@@ -77,7 +87,6 @@ export class Switching {
       const page = await (isThere ? this.#ahead.page : this.#fetch(address));
       if (this.#latest !== address) return; // somebody is in a hurry
       this.#check(page);
-      this.#leave();
       show();
       this.#enter(page, hash);
     } catch (error) {
