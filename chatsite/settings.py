@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "chatsite.operations",
     "chatsite.routing",
     "chatsite.search",
+    "chatsite.transfer",
     "chatsite.writing",
     "router",
     "workers",

@@ -5,6 +5,7 @@ Every tab of the person hears of it, as one frame that says how the conversation
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
@@ -28,7 +29,7 @@ MOST_TAGS_IN_ALL = 100  # of one person
 def rename(user: Any, *, conversation_id: Any, title: str) -> Conversation:
     """Give a conversation another title, on one line and cut to size; an empty one changes nothing."""
     conversation = access.conversation_or_404(user, conversation_id)
-    if title := " ".join(title.split())[: Conversation._meta.get_field("title").max_length]:
+    if title := on_one_line(title)[: Conversation._meta.get_field("title").max_length]:
         _change(conversation, title=title, named_at=timezone.now())
     return conversation
 
@@ -53,7 +54,7 @@ def tag(user: Any, *, conversation_id: Any, names: Iterable[str]) -> Conversatio
     """Give a conversation these tags and no others. Raises `RefusedError` if they are too many."""
     conversation = access.conversation_or_404(user, conversation_id)
     longest = Tag._meta.get_field("name").max_length
-    cleaned = (" ".join(name.split())[:longest].strip() for name in names)
+    cleaned = (on_one_line(name)[:longest].strip() for name in names)
     wanted = {name.casefold(): name for name in cleaned if name}
     if len(wanted) > MOST_TAGS:
         raise RefusedError("too_many_tags", most=MOST_TAGS)
@@ -101,6 +102,11 @@ def _purge(conversation: Conversation) -> None:
     Completion.objects.filter(pk__in=[completion for completion, _ in turns_of_it if completion]).delete()
     Decision.objects.filter(pk__in=[decision for _, decision in turns_of_it if decision]).delete()
     _forget_unused_tags(user)
+
+
+def on_one_line(text: str) -> str:
+    """A name without line breaks and other characters that are none."""
+    return " ".join("".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in text).split())
 
 
 def _change(conversation: Conversation, **fields: Any) -> Conversation:

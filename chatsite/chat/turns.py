@@ -40,7 +40,7 @@ def submit(
     the route will not do, `BusyError` if too much is open already, `Http404` for a conversation that is not the
     person's.
     """
-    text = _clean(text)
+    text = clean(text)
     if refusal := known_refusal(user):  # first: it is to cost next to nothing
         if earlier := _sent_before(user, client_id):
             return earlier
@@ -62,7 +62,7 @@ def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None
     What it was, and all that followed it, is kept as another branch. A route that was wished for is wished for again.
     Raises `RefusedError`, `BusyError`, or `Http404` for what is not a message of the person's own.
     """
-    text = _clean(text)
+    text = clean(text)
     former = access.own_message_or_404(user, message_id)
     wanted_route = "" if _command(text) else _wish(user, former)
     _check_route(user, wanted_route, text, former.conversation_id)
@@ -182,7 +182,7 @@ def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
     return Turn.objects.filter(message__user=user, message__client_id=client_id).order_by("queued_at").first()
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """The text without what no message needs (control characters, invisible tags). Raises `RefusedError`."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > settings.MESSAGE_MAX_BYTES:

@@ -1,0 +1,71 @@
+"""Files that are being imported, and where imported conversations come from."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from celery import Task
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from chatsite.chat.models import Conversation
+from chatsite.routing.queue import BACKGROUND
+from workers.jobs import Job
+
+
+class Import(Job):
+    """A file of conversations that a person has handed in. Its content goes when it has been read."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="imports")
+    name = models.CharField(max_length=200, help_text="Of the file.")
+    content = models.BinaryField()
+    language = models.CharField(max_length=20, help_text="In which what happens is told.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    already_count = models.PositiveIntegerField(default=0, help_text="Conversations that were here before.")
+    skipped_count = models.PositiveIntegerField(default=0)
+    problem = models.TextField(blank=True, help_text="What is the matter with the file, in words.")
+    skipped: Any = models.JSONField(default=list, help_text="The first of them: title, and why.")
+
+    queue = BACKGROUND
+    needed = ("user",)
+
+    class Meta(Job.Meta):
+        ordering = ["-created_at"]
+        constraints = [
+            *Job.Meta.constraints,
+            models.UniqueConstraint(
+                name="one_open_import_a_person", fields=["user"], condition=Q(status__in=["queued", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"import of {self.name} ({self.status})"
+
+    @property
+    def reply_id(self) -> uuid.UUID:  # type: ignore[override]
+        """An import writes no reply; its own id names its lease."""
+        return self.id
+
+    @property
+    def task(self) -> Task:
+        from chatsite.transfer.tasks import import_file
+
+        return import_file
+
+
+class Origin(models.Model):
+    """Where an imported conversation comes from, so that the same one is imported once."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    source = models.CharField(max_length=100)
+    conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, related_name="origin")
+    brought_by = models.ForeignKey(Import, null=True, on_delete=models.SET_NULL, related_name="origins")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="imported_once_a_person", fields=["user", "source"])]
+
+    def __str__(self) -> str:
+        return self.source

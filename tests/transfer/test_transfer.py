@@ -1,0 +1,312 @@
+"""Taking conversations along as files, and bringing others here."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from chatsite.chat import presenting
+from chatsite.chat.models import Conversation, Message
+from chatsite.search import searching
+from chatsite.transfer import files, importing
+from chatsite.transfer.models import Import
+from tests.pages import rows
+from tests.processes import Process, wait_until
+from workers.jobs import Job
+
+EVIL = '"><img src=x onerror=alert(1)>\r\nX-Evil: 1/../../etc'
+
+
+@pytest.fixture
+def page(client: Client, alice: Any) -> Client:
+    """A browser in which Alice is signed in."""
+    rows.revision()
+    client.force_login(alice)
+    return client
+
+
+def chatgpt(identity: str = "c-1", title: str = "Of elephants", **more: Any) -> dict[str, Any]:
+    """A conversation as ChatGPT exports it: hidden nodes, a tool between two answers, a second wording, no times."""
+
+    def node(pk: str, parent: str | None, role: str = "", said: str = "", **content: Any) -> dict[str, Any]:
+        body = {"content_type": "text", "parts": [said]} | content
+        message = {"author": {"role": role}, "content": body, "create_time": None} if role else None
+        return {"id": pk, "parent": parent, "message": message, "children": []}
+
+    nodes = [
+        node("root", None),
+        node("hidden", "root", "system"),
+        node("q", "hidden", "user", "How big is an elephant?"),
+        node("thinking", "q", "assistant", "x", content_type="code", text="search()"),
+        node("tool", "thinking", "tool", "a page"),
+        node("a", "tool", "assistant", "Three metres high."),
+        node("a+", "a", "assistant", "And six tons heavy."),
+        node("q2", "hidden", "user", "How big is a mouse?"),
+        node("a2", "q2", "assistant", "", parts=["Ten centimetres.", {"asset_pointer": "file://x"}]),
+    ]
+    return {
+        "conversation_id": identity,
+        "title": title,
+        "create_time": 1700000000.25,
+        "update_time": 1700000100,
+        "mapping": {one["id"]: one for one in nodes},
+        "current_node": "a+",
+        **more,
+    }
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def bring(user: Any, content: bytes, name: str = "conversations.json") -> Import:
+    """What became of a file, read to its end."""
+    job = importing.start(user, name=name, content=content)
+    job = Import.claim(job.pk, job.attempt) or job
+    importing.run(job)
+    job.refresh_from_db()
+    return job
+
+
+def shown(conversation: Conversation) -> list[str]:
+    return [entry.text for entry in presenting.entries(conversation)]
+
+
+def everything(page: Client) -> bytes:
+    response: Any = page.get(reverse("export-all"))
+    return b"".join(response)
+
+
+def test_a_conversation_is_exported_as_markdown(page: Client, alice: Any) -> None:
+    turn = rows.turn(alice, "# Not a title of ours", "**Bold** answer")
+    Conversation.objects.update(title=EVIL)
+    response = page.get(reverse("conversation-markdown", args=[turn.conversation_id]))
+    text = response.content.decode()
+    assert text.startswith('# "><img src=x onerror=alert(1)> X-Evil: 1/../../etc\n\n## You\n\n# Not a title of ours')
+    assert "## Answer (Chat · Small model)\n\n**Bold** answer\n" in text
+    disposition = response["Content-Disposition"]
+    assert disposition.startswith("attachment; filename=")
+    assert not set("<>/\r\n") & set(disposition)
+    assert (response["X-Content-Type-Options"], response["Content-Type"]) == ("nosniff", "text/markdown; charset=utf-8")
+
+
+def test_a_conversation_is_exported_with_all_its_branches_routes_and_models(page: Client, alice: Any) -> None:
+    turn = rows.turn(alice, "Question", "First answer")
+    rows.reply(turn.message, "Second answer")
+    turn.conversation.tags.create(user=alice, name="work")
+    response = page.get(reverse("conversation-json", args=[turn.conversation_id]))
+    assert response["Content-Disposition"].startswith("attachment")
+    file = orjson.loads(response.content)
+    (conversation,) = file["conversations"]
+    assert (file["format"], conversation["tags"]) == ("switchyard", ["work"])
+    assert [message["text"] for message in conversation["messages"]] == ["Question", "First answer", "Second answer"]
+    answer = conversation["messages"][1]
+    assert answer["parent"] == str(turn.message_id)
+    assert (answer["route"], answer["model"], answer["strategy"]) == ("generate", "Small model", "classifier")
+
+
+def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: Client, alice: Any, bob: Any) -> None:
+    turn = rows.turn(alice, "Question", "First answer")
+    rows.reply(turn.message, "Second answer")
+    more = rows.turn(alice, "More", "Of it", conversation=turn.conversation, parent=turn.reply)
+    long_ago = timezone.now() - timedelta(days=400)
+    Conversation.objects.update(leaf=more.reply, updated_at=long_ago, pinned_at=long_ago)
+    turn.conversation.tags.create(user=alice, name="work")
+    rows.turn(alice, "Archived")
+    Conversation.objects.filter(title="Archived").update(archived_at=long_ago)
+    rows.turn(alice, "Deleted")
+    Conversation.objects.filter(title="Deleted").update(deleted_at=timezone.now())
+    file = everything(page)
+    assert bring(alice, file).already_count == 2
+    assert Conversation.objects.filter(user=alice).count() == 3
+    job = bring(bob, file)
+    assert (job.status, job.origins.count(), job.already_count, bytes(job.content)) == ("done", 2, 0, b"")
+    mine, theirs = (Conversation.objects.get(user=user, title="Question") for user in (alice, bob))
+    assert shown(theirs) == shown(mine) == ["Question", "First answer", "More", "Of it"]
+    assert theirs.messages.count() == 5
+    assert (theirs.updated_at, bool(theirs.pinned_at), [str(tag) for tag in theirs.tags.all()]) == (
+        long_ago,
+        True,
+        ["work"],
+    )
+    assert Conversation.objects.get(user=bob, title="Archived").archived_at
+    assert not Message.objects.filter(conversation=theirs, role="user").exclude(user=bob).exists()
+    again = bring(bob, file)
+    assert (again.origins.count(), again.already_count) == (0, 2)
+    assert [hit.conversation for hit in searching.search(bob, "Second").hits] == [theirs]
+
+
+@pytest.mark.parametrize("packing", ["json", "zip", "parts"])
+def test_an_export_of_chatgpt_is_taken_over(alice: Any, packing: str) -> None:
+    both = [chatgpt(), chatgpt("c-2", "Of mice", current_node="a2", is_archived=True)]
+    plain = orjson.dumps(both)
+    content = {
+        "json": plain,
+        "zip": zipped(("user.json", b"{}"), ("chat/conversations.json", plain), ("../../evil.json", b"[]")),
+        "parts": zipped(*((f"conversations-00{n}.json", orjson.dumps([one])) for n, one in enumerate(both))),
+    }[packing]
+    job = bring(alice, content)
+    assert (job.status, job.origins.count(), job.skipped) == ("done", 2, [])
+    elephants = Conversation.objects.get(title="Of elephants")
+    assert shown(elephants) == ["How big is an elephant?", "Three metres high.\n\nAnd six tons heavy."]
+    assert elephants.created_at == datetime.fromisoformat("2023-11-14T22:13:20.25+00:00")
+    mice = Conversation.objects.get(title="Of mice")
+    assert shown(mice) == ["How big is a mouse?", "Ten centimetres."]
+    assert mice.archived_at
+    assert elephants.messages.count() == mice.messages.count() == 4
+
+
+def test_an_imported_conversation_goes_on(page: Client, alice: Any) -> None:
+    bring(alice, orjson.dumps([chatgpt()]))
+    conversation = Conversation.objects.get()
+    address = reverse("conversation", args=[conversation.pk])
+    assert "six tons" in page.get(address).content.decode()
+    page.post(address, {"text": "And a whale?"})
+    assert shown(conversation)[2] == "And a whale?"
+    reply = Message.objects.filter(role="assistant", conversation=conversation).earliest("created_at")
+    assert page.post(reverse("reply-again", args=[reply.pk])).status_code == 302
+
+
+def test_what_does_not_look_right_is_skipped_in_words_and_the_rest_goes_on(alice: Any) -> None:
+    circle = chatgpt("circle", "Circle")
+    circle["mapping"]["root"]["parent"] = "a"
+    bad: list[Any] = [
+        {"title": EVIL},
+        {"title": "Empty", "mapping": {}, "id": "x"},
+        {"title": "No id", "mapping": {"a": {"parent": None}}},
+        {"title": 7, "messages": "nonsense", "id": "y"},
+        circle,
+        chatgpt("big", "Too long", mapping={"q": chatgpt()["mapping"]["q"] | {"message": {
+            "author": {"role": "user"}, "content": {"content_type": "text", "parts": ["x" * 2_000_001]}}}}),
+        chatgpt("odd", "Odd", create_time=1e300),
+        chatgpt("lists", "Lists", mapping=[]),
+    ]  # fmt: skip
+    job = bring(alice, orjson.dumps([*bad, chatgpt()]))
+    assert (job.status, job.origins.count(), job.skipped_count) == ("done", 1, len(bad))
+    reasons = {skipped["title"]: skipped["why"] for skipped in job.skipped}
+    assert reasons["Empty"] == "There is no message in it."
+    assert reasons["Circle"] == "Its messages follow each other in a circle."
+    assert reasons["Too long"].startswith("It is 1 bytes over the limit of 2 MB.")
+
+
+def test_control_characters_and_hidden_text_are_left_out(alice: Any) -> None:
+    one = chatgpt(title="A\0 title")
+    one["mapping"]["q"]["message"]["content"]["parts"] = ["a\0b\u0007c\U000e0041d"]
+    job = bring(alice, orjson.dumps([one]))
+    assert job.origins.count() == 1
+    conversation = Conversation.objects.get()
+    assert shown(conversation)[0] == "abcd"
+    assert conversation.title == "A title"
+
+
+BROKEN = {
+    "broken": b'[{"title": nonsense}]',
+    "cut off": orjson.dumps([chatgpt()])[:-3],
+    "an open string": b'[{"title": "' + b'\\"' * 50_000,
+    "deep": b"[" * 200_000,
+    "deep inside": b'[{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
+    "a long number": b'[{"a": ' + b"1" * 200_000 + b"}]",
+    "not a number": b'[{"a": NaN}]',
+    "bad UTF-8": b'[{"a": "\xff\xfe"}]',
+    "half a character": rb'[{"title": "\ud800", "mapping": {}}]',
+    "no conversations": b'{"format": "switchyard"}',
+    "an empty list": b"[]",
+    "no zip": b"PK\x03\x04" + b"nonsense" * 100,
+    "a zip without them": zipped(("readme.txt", b"hello")),
+    "a bomb": zipped(("conversations.json", b" " * 60_000_000)),
+    "many bombs": zipped(*((f"conversations-{n}.json", b'["%s"]' % (b"ab" * 400_000)) for n in range(300))),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_malicious_file_is_refused_in_words(alice: Any, kind: str) -> None:
+    job = bring(alice, BROKEN[kind])
+    assert (job.status, job.error_code) == ("failed", "bad_file")
+    assert job.problem
+    assert not Conversation.objects.exists()
+    assert not bytes(job.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("photo.png", b"\x89PNG\r\n", "neither a JSON file nor a zip archive"),
+        (EVIL, b"<html>", "neither a JSON file nor a zip archive"),
+        ("conversations.json", b"", "neither a JSON file nor a zip archive"),
+        ("large.json", b"[" + b" " * files.MAX_BYTES, "is too large: 50 MB, and a file can have 50 MB"),
+    ],
+)
+def test_what_is_no_file_of_conversations_is_refused_at_once(
+    page: Client, name: str, content: bytes, words: str
+) -> None:
+    response = page.post(reverse("import"), {"file": SimpleUploadedFile(name, content)})
+    assert response.status_code == 400
+    assert words in response.content.decode()
+    assert "<img" not in response.content.decode()
+    assert not Import.objects.exists()
+    assert page.post(reverse("import")).status_code == 400
+
+
+def test_a_person_imports_one_file_at_a_time(page: Client, alice: Any, bob: Any) -> None:
+    content = orjson.dumps([chatgpt()])
+    for status in (302, 409):
+        upload = SimpleUploadedFile("conversations.json", content)
+        assert page.post(reverse("import"), {"file": upload}).status_code == status
+    assert importing.start(bob, name="x", content=content)
+    assert "Being imported" in page.get(reverse("transfer")).content.decode()
+
+
+def test_the_page_says_what_became_of_a_file(page: Client, alice: Any, bob: Any) -> None:
+    bring(alice, orjson.dumps([chatgpt(), {"title": EVIL}]), name=EVIL)
+    bring(bob, orjson.dumps([chatgpt()]), name="bob's")
+    content = page.get(reverse("transfer")).content.decode()
+    assert "1 conversation imported." in content
+    assert "1 was skipped." in content
+    assert "<img" not in content
+    assert "bob" not in content
+
+
+def test_an_attempt_that_broke_off_is_gone_on_with(alice: Any) -> None:
+    job = importing.start(alice, name="x", content=orjson.dumps([chatgpt(), chatgpt("c-2")]))
+    first = Import.claim(job.pk, 1)
+    assert first
+    assert first.retry()
+    second = Import.claim(job.pk, 2)
+    assert second
+    importing._take(first, importing.read(chatgpt()))  # the first had come so far
+    importing.run(second)
+    second.refresh_from_db()
+    assert (second.status, second.origins.count(), second.already_count) == (Job.Status.DONE, 2, 0)
+
+
+@pytest.mark.processes
+def test_a_worker_imports(page: Client, alice: Any, workers: Process) -> None:
+    upload = SimpleUploadedFile("conversations.json", orjson.dumps([chatgpt()]))
+    assert page.post(reverse("import"), {"file": upload})["Location"] == reverse("transfer")
+    wait_until(lambda: Import.objects.get().status == "done", what="the import")
+    assert "1 conversation imported." in page.get(reverse("transfer")).content.decode()
+
+
+@pytest.mark.parametrize("view", ["conversation-markdown", "conversation-json"])
+def test_what_is_not_ones_own_is_not_exported(page: Client, bob: Any, view: str) -> None:
+    turn = rows.turn(bob, "Bob's question")
+    assert page.get(reverse(view, args=[turn.conversation_id])).status_code == 404
+    assert b"Bob" not in everything(page)
+
+
+@pytest.mark.parametrize("view", ["transfer", "export-all", "import"])
+def test_those_who_are_not_signed_in_are_asked_to(client: Client, db: None, view: str) -> None:
+    assert client.post(reverse(view))["Location"].startswith(reverse("sign-in"))
