@@ -174,7 +174,8 @@ def test_an_imported_conversation_goes_on(page: Client, alice: Any) -> None:
     conversation = Conversation.objects.get()
     address = reverse("conversation", args=[conversation.pk])
     assert "six tons" in page.get(address).content.decode()
-    page.post(address, {"text": "And a whale?"})
+    assert page.post(address, {"text": "And a whale?"}).status_code == 302
+    conversation.refresh_from_db()
     assert shown(conversation)[2] == "And a whale?"
     reply = Message.objects.filter(role="assistant", conversation=conversation).earliest("created_at")
     assert page.post(reverse("reply-again", args=[reply.pk])).status_code == 302
