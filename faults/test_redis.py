@@ -23,6 +23,8 @@ from faults.tabs import Tab
 from tests.environment import redis_server
 from workers.connections import client
 
+pytestmark = pytest.mark.database
+
 REFUSED_OR_ACCEPTED = {302, 429, 503}
 
 
