@@ -8,9 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import redis
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from workers import failures, tracing
+from workers import failures, presence, tracing
 from workers.backends import backend_for, run_of
 from workers.backends.base import Cancellation, Outcome
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
@@ -103,11 +105,30 @@ def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancella
             logger.warning("model %s did not answer %s: %s", model, completion.pk, error)
             if model is models[-1]:
                 raise
+            if not cancellation.is_set() and _pass_on(completion, models[place + 1]):
+                cancellation.set("passed on")
+                return _Answer(model)
     raise AssertionError("unreachable: the last model returns or raises")
+
+
+def _pass_on(completion: Completion, model: Model) -> bool:
+    """Leave it to the workers of the next model, if those are others than we are, and there are any."""
+    if model.queue == completion.queue:
+        return False
+    try:
+        if not presence.is_served(model.queue) or not completion.pass_on(model):
+            return False
+        logger.info("completion %s is passed on to %s: attempt %d begins", completion.pk, model, completion.attempt)
+        completion.publish()
+    except (OperationalError, redis.RedisError) as error:
+        logger.warning("%s could not be passed on now: %s", completion.pk, error)
+    return completion.status == Job.Status.QUEUED
 
 
 def _models(completion: Completion) -> list[Model]:
     wanted = [completion.model_id, *completion.fallbacks]
+    if completion.passed_to_id in wanted:
+        wanted = wanted[wanted.index(completion.passed_to_id) :]
     enabled = (
         Model.objects.select_related("provider").filter(is_enabled=True, provider__is_enabled=True).in_bulk(wanted)
     )

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from kombu.exceptions import OperationalError
 
-from workers import leases, presence, tracing
+from workers import leases, presence, tracing, trials
 from workers.leases import Lease
 from workers.logs import about
 
@@ -52,6 +52,7 @@ def _hand_over_all() -> None:
     for lease in leases.claimed():
         with about(reply_id=lease.reply_id):
             hand_over(lease)
+    trials.interrupt_all()
 
 
 def hand_over(lease: Lease) -> None:

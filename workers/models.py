@@ -188,6 +188,14 @@ class Completion(Job):
     role = models.CharField(max_length=10, choices=Role.choices)
     model = models.ForeignKey(Model, null=True, on_delete=models.SET_NULL, related_name="asked_completions")
     fallbacks = models.JSONField(default=list, help_text="Ids of the models to try next, in order.")
+    passed_to = models.ForeignKey(
+        Model,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The one of them that is tried next, if those before it did not answer and it has another queue.",
+    )
     answered_by = models.ForeignKey(
         Model, null=True, blank=True, on_delete=models.SET_NULL, related_name="answered_completions"
     )
@@ -208,11 +216,24 @@ class Completion(Job):
 
     @classmethod
     def with_queues(cls, jobs: models.QuerySet[Completion]) -> models.QuerySet[Completion]:
-        return jobs.select_related("model__provider").defer("prompt", "options", "text", "result")
+        return jobs.select_related("model__provider", "passed_to__provider").defer(
+            "prompt", "options", "text", "result"
+        )
 
     @property
     def queue(self) -> str:
-        return self.model.queue if self.model else queue_names.REMOTE
+        model = self.passed_to or self.model
+        return model.queue if model else queue_names.REMOTE
+
+    def pass_on(self, model: Model) -> bool:
+        """Give up this attempt and queue the next one for another model of the route, in the queue of that.
+
+        False means that somebody else did already. It is to be published.
+        """
+        if not self.note(passed_to=model):
+            return False
+        self.passed_to = model
+        return self.retry()
 
     @property
     def task(self) -> Task:

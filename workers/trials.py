@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Self
 
 import orjson
+import redis
 from celery import Task, shared_task
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 KEEP_SECONDS = 600
 KEEP_OPEN_SECONDS = 24 * 3600  # it may wait behind others, or take long
 PROGRESS_SECONDS = 0.5
+STOPPED = (
+    "The worker that did this was stopped before it was done. What it was to do may be done all the same; look, and "
+    "start it again if not."
+)
 _SAMPLES = {
     Role.GENERATE: ("Say hello in one short sentence.", {}),
     Role.SUMMARISE: ("The night train was late again. Nobody in the cold station knew why. Tea helped.", {}),
@@ -88,6 +93,12 @@ class Trial:
         self.state, self.outcome = "done", outcome
         self.save()
 
+    def hand_over(self, task: Task) -> None:
+        """Have another worker begin it anew, which may take as long as it waits in its queue. Raises as `start`."""
+        self.state = "waiting"
+        self.save()
+        self._publish(task)
+
     def fail(self, text: str) -> None:
         self.state, self.outcome = "failed", {"text": text}
         self.save()
@@ -122,16 +133,22 @@ def start_check(provider: Provider, model: Model | None, asked_by: Any) -> Trial
 
 
 def attend(
-    ticket: str, work: Callable[[Trial], dict[str, Any]], failure: str, refusals: tuple[type[Exception], ...] = ()
+    ticket: str,
+    work: Callable[[Trial], dict[str, Any]],
+    failure: str,
+    refusals: tuple[type[Exception], ...] = (),
+    again: Task | None = None,
 ) -> None:
     """Do the work of a trial, and keep the outcome that it gives, or in words for an admin why there is none.
 
-    The text of `refusals` says it all; of whatever else goes wrong, `failure` names what could not be done.
+    The text of `refusals` says it all; of whatever else goes wrong, `failure` names what could not be done. If the work
+    changes nothing, `again` is the task that may do it once more, should this process be stopped.
     """
     trial = Trial.find(ticket)
     if trial is None or trial.state != "waiting":  # a broker may deliver a task again whose worker died
         return
     trial.begin()
+    _attended[ticket] = trial, again
     try:
         trial.finish(**work(trial))
     except refusals as error:
@@ -139,12 +156,31 @@ def attend(
     except Exception as error:
         logger.exception("%s.", failure)
         trial.fail(f"{failure} ({type(error).__name__}). The log of the worker says more.")
+    finally:
+        _attended.pop(ticket, None)
+
+
+_attended: dict[str, tuple[Trial, Task | None]] = {}  # what this process is at
+
+
+def interrupt_all() -> None:
+    """At the end of this process: other workers take what may be done again; of the rest the admin is told."""
+    for trial, again in list(_attended.values()):
+        if not trial.is_open:
+            continue
+        try:
+            if again:
+                trial.hand_over(again)
+            else:
+                trial.fail(STOPPED)
+        except redis.RedisError as error:
+            logger.warning("A trial is cut off, and nobody could be told: %s", error)
 
 
 @shared_task(name="workers.check_model")
 def check_model(ticket: str) -> None:
     """Call the model of a trial and keep what came of it."""
-    attend(ticket, _called, "The test itself failed", (WorkerError,))
+    attend(ticket, _called, "The test itself failed", (WorkerError,), again=check_model)
 
 
 def _called(trial: Trial) -> dict[str, Any]:

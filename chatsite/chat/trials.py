@@ -65,7 +65,7 @@ def described(choice: Choice, titles: Mapping[str, str]) -> dict[str, Any]:
 @shared_task(name="chat.try_message")
 def try_message(ticket: str) -> None:
     """Decide the message of a trial with the live revision, and with the draft where that is another."""
-    attend(ticket, _tried, "The message could not be decided")
+    attend(ticket, _tried, "The message could not be decided", again=try_message)
 
 
 def _tried(trial: Trial) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 from django.db.models import F, IntegerField, Sum, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from chatsite.chat.models import Turn
@@ -191,7 +192,7 @@ def _rows(kind: type[Job], since: datetime) -> Iterable[tuple[str, datetime, dat
     """Queue, and when queued, started and finished: of the jobs that wait, and of those started since."""
     by_model = issubclass(kind, Completion)
     queues, own_queue = _queues_of_models() if by_model else {}, kind().queue
-    model = F("model_id") if by_model else Value(None, IntegerField())
+    model = Coalesce(F("passed_to_id"), F("model_id")) if by_model else Value(None, IntegerField())
     rows = kind._default_manager.values_list(model, "queued_at", "started_at", "finished_at")
     waiting = rows.filter(status=Job.Status.QUEUED).order_by("queued_at")[:MOST_ROWS]
     started = rows.filter(started_at__gte=since).order_by("-started_at")[:MOST_ROWS]

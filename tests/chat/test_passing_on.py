@@ -1,0 +1,56 @@
+"""When the models of one kind of worker do not answer, workers of the next one do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests import processes
+from tests.backends.fake_provider import FakeProvider
+from tests.chat.sockets import Tab, ask, make_async, tab
+from tests.sessions import session_of
+from workers.models import Completion, Model
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+Connect = Callable[..., list[Model]]
+
+
+def connect_far(connect: Connect) -> Model:
+    """Two models that cannot answer, a third one that waits in a queue of its own, and a last one beside it."""
+    *_, third, fourth = connect("error500", "cut3", "tokens4", "tokens2")
+    Model.objects.filter(pk__in=[third.pk, fourth.pk]).update(worker_group="far")
+    return third
+
+
+async def answered(alice: Any) -> tuple[Tab, str]:
+    async with tab(await make_async(session_of)(alice)) as alice_tab:
+        turn = await ask(alice_tab, "Tell me a story", route="generate")
+        assert (await alice_tab.until("finished"))["status"] == "done"
+    return alice_tab, turn["reply"]
+
+
+async def test_an_answer_is_passed_on_to_the_queue_of_the_next_model(
+    workers: processes.Process, alice: Any, provider: FakeProvider, connect: Connect
+) -> None:
+    third = await make_async(connect_far)(connect)
+    with processes.worker("remote-far") as far:
+        alice_tab, reply = await answered(alice)
+        assert reply in far.log.read_text()
+    assert alice_tab.text_of(reply) == "t0 t1 t2 t3 "
+    completion = await Completion.objects.aget(reply_id=reply)
+    assert (completion.answered_by_id, completion.passed_to_id) == (third.pk, third.pk)
+    assert (completion.attempt, completion.deaths) == (2, 0)
+    assert [chat.model for chat in provider.chats] == ["error500"] * 3 + ["cut3"] * 3 + ["tokens4"]
+
+
+async def test_where_nobody_serves_that_queue_it_is_answered_all_the_same(
+    workers: processes.Process, alice: Any, provider: FakeProvider, connect: Connect
+) -> None:
+    third = await make_async(connect_far)(connect)
+    alice_tab, reply = await answered(alice)
+    assert alice_tab.text_of(reply) == "t0 t1 t2 t3 "
+    completion = await Completion.objects.aget(reply_id=reply)
+    assert (completion.answered_by_id, completion.passed_to_id, completion.attempt) == (third.pk, None, 1)
