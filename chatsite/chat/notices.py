@@ -28,7 +28,7 @@ class Link:
 class Notice:
     """What a person is told. Staff get a link to the place where it can be mended.
 
-    `is_failure`: something broke, as against something that is missing.
+    `is_failure`: something broke, as against something that is missing. `is_misrouted`: another route may fit better.
     """
 
     title: StrPromise
@@ -36,6 +36,7 @@ class Notice:
     can_retry: bool = True
     link: Link | None = None
     is_failure: bool = True
+    is_misrouted: bool = False
 
 
 _PROVIDERS = Link(_("Look at the providers"), "admin:workers_provider_changelist")
@@ -119,24 +120,28 @@ _NOTICES = {
         _("Paste the text with your request, or ask after an answer that is worth summarising."),
         can_retry=False,
         is_failure=False,
+        is_misrouted=True,
     ),
     "nothing_to_classify": Notice(
         _("There is nothing to classify"),
         _("Write the text after the labels, for instance: Classify as praise or complaint: The room was lovely."),
         can_retry=False,
         is_failure=False,
+        is_misrouted=True,
     ),
     "one_label": Notice(
         _("One label leaves nothing to choose"),
         _("Name at least two, for instance: Is this spam or not spam: You have won a prize!"),
         can_retry=False,
         is_failure=False,
+        is_misrouted=True,
     ),
     "no_labels": Notice(
         _("Which labels?"),
-        _("Name the labels to choose from, for instance: Classify as billing, technical or other: The app crashes."),
+        _("Write the labels to choose from as your next message, for instance: billing, technical or other."),
         can_retry=False,
         is_failure=False,
+        is_misrouted=True,
     ),
     # Refused before anything was saved.
     "empty": Notice(_("There is no message yet"), _("Write something first.")),

@@ -41,6 +41,7 @@ class Trouble:
     title: str
     text: str
     is_failure: bool = True
+    is_misrouted: bool = False  # another route may fit better
     link_label: str = ""
     link: str = ""
     log_id: str = ""
@@ -239,7 +240,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
-        other_models={} if answer.is_open or not decision else reader.other_models(decision, completion),
+        other_models={} if answer.is_open or trouble or not decision else reader.other_models(decision, completion),
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
         rating=rating.value,
         reason=rating.reason,
@@ -301,7 +302,9 @@ def _trouble(turn: Turn, reader: Reader) -> Trouble | None:
     code = "quarantined" if answer.status == Job.Status.QUARANTINED else answer.error_code
     words = notice(code, role=turn.decision.role if turn.decision else "")
     is_staff = reader.is_staff
-    trouble = Trouble(str(words.title), str(words.text), words.is_failure, log_id=str(turn.pk) if is_staff else "")
+    trouble = Trouble(
+        str(words.title), str(words.text), words.is_failure, words.is_misrouted, log_id=str(turn.pk) if is_staff else ""
+    )
     if not is_staff or words.link is None:
         return trouble
     return replace(trouble, link_label=str(words.link.label), link=reverse(words.link.view))

@@ -218,3 +218,15 @@ def test_any_message_is_read_or_refused(message: str, has_labels: bool) -> None:
     else:
         code = "" if len(names) >= 2 and text else "too little"
     assert code in ("", "one_label", "no_labels", "nothing_to_classify")
+
+
+@pytest.mark.parametrize(
+    "typed", ["billing, technical, other", "billing, technical or other", "billing\ntechnical\nother"]
+)
+def test_who_was_asked_for_labels_writes_nothing_else(typed: str) -> None:
+    asked = [{"role": "user", "content": f"Classify this: {TEXT}"}]  # it has no answer: that asked for labels
+    assert classify(typed, asked) == (["billing", "technical", "other"], TEXT)
+    answered = [*asked, {"role": "assistant", "content": "billing"}]
+    assert classify(f"spam or not spam: {TEXT}", asked) == (["spam", "not spam"], TEXT)
+    with pytest.raises(InputError):
+        classify("red, round, heavy", answered)

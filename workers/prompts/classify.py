@@ -15,7 +15,8 @@ from workers.prompts import references, templates
 from workers.prompts.items import items
 from workers.prompts.label_patterns import WHICH_NOUN
 from workers.prompts.labelled import read
-from workers.prompts.labels import Label, Strength
+from workers.prompts.labels import Label, Named, Strength, bare_list
+from workers.prompts.parts import Parts
 from workers.prompts.prompt import Message, Prompt
 from workers.prompts.wording import fold
 
@@ -44,6 +45,8 @@ def build(
     message = message.replace("\r\n", "\n").strip()
     # Where the route has labels, a customer's “by card or in cash?” names none.
     named, parts = read(message, Strength.LISTED if labels else Strength.IMPLIED)
+    if typed := _asked_for(message, named, history):
+        named, parts = typed, Parts(message, "")
     chosen = list(named.labels if named else labels or _earlier_labels(history))
     _check(chosen, message)
     text = parts.text or _referred_to(parts.instruction, history)
@@ -54,6 +57,13 @@ def build(
         options["items"] = several
     system = templates.system_message("classify", template, labels=_in_words(chosen))
     return Prompt([*system, {"role": "user", "content": text}], options)
+
+
+def _asked_for(message: str, named: Named | None, history: Sequence[Message]) -> Named | None:
+    """A message that is only a list of labels, where the one before had none and was not answered."""
+    is_answer = bool(history) and history[-1]["role"] == "user" and (not named or named.strength == Strength.IMPLIED)
+    labels = bare_list(message) if is_answer else []
+    return Named(tuple(labels), Strength.LISTED) if labels else None
 
 
 def _earlier_labels(history: Sequence[Message]) -> Sequence[Label]:

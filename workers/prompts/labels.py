@@ -56,6 +56,12 @@ def named_labels(instruction: str) -> Named | None:
     return None
 
 
+def bare_list(text: str) -> list[Label]:
+    """The labels of a text that is nothing but a list of them, as somebody writes who was asked for labels; or none."""
+    labels = [] if re.search(r"[:?]", text) else _label_list(text)
+    return labels if _are_labels(labels) else []
+
+
 def label(name: str, description: str = "") -> Label:
     """A label with a tidy name."""
     tidy = name.strip(" \t\n\"'“”„«»「」`*_.?!:¿¡")
