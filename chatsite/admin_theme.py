@@ -104,5 +104,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "COLORS": {"primary": {str(shade): colour for shade, colour in zip(_SHADES, _ACCENT, strict=True)}},
     "DASHBOARD_CALLBACK": "chatsite.admin_overview.overview",
+    "STYLES": [lambda request: static("css/admin.css")],
+    "SCRIPTS": [lambda request: static("js/admin.js")],
     "SIDEBAR": {"show_search": False, "navigation": _NAVIGATION},
 }

@@ -1,0 +1,132 @@
+"""axe-core finds nothing on any page, in any state, in light and dark and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from chatsite.accounts.models import SignInLink
+from router.models import Route, Safeguards
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.accessibility import faults
+from tests.browser.steps import answer, ask, finish
+from tests.pages import rows
+from workers.models import Provider
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+OpenPage = Callable[..., Page]
+
+RICH = """# A heading
+
+Text with **strong**, *stressed* and `code`, and [a link](https://a.example/).
+
+> A quotation
+
+1. One
+2. Two
+   - Nested
+
+- [x] done
+- [ ] to do
+
+| Left | Right |
+|:-----|------:|
+| a    | 1     |
+
+```python
+def add(a: int, b: int) -> int:
+    \"\"\"The sum.\"\"\"
+    return a + b  # a comment
+```
+
+The formula $a^2 + b^2$ and a footnote.[^1]
+
+[^1]: The note.
+"""
+
+
+def test_pages_before_one_is_signed_in(open_page: OpenPage, alice: Any) -> None:
+    page = open_page(None)
+    found = []
+    for address in (
+        "/sign-in/",
+        f"/sign-in/{SignInLink.issue(user=alice)}/",
+        "/sign-in/nonsense/",
+        "/join/",
+        "/nowhere/",
+    ):
+        page.goto(address)
+        found += faults(page, address)
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    found += faults(page, "a failed sign-in")
+    assert found == []
+
+
+def test_the_chat_in_every_state(open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider) -> None:
+    connect("echo")
+    page = open_page(alice)
+    page.goto("/")
+    found = faults(page, "empty")
+    page.locator("summary[aria-label=Language]").click()
+    found += faults(page, "languages")
+    page.locator("summary[aria-label=Language]").click()
+    reply = finish(ask(page, RICH))
+    expect(page.locator("#menu")).to_be_visible()
+    reply.get_by_text("Why?").click()
+    found += faults(page, "an answer, and why")
+    reply.locator(".reroute > summary").click()
+    found += faults(page, "another route")
+    page.get_by_label("Message", exact=True).fill("/nonsense")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    found += faults(page, "refused")
+    connect("gate3-tokens8")
+    streaming = ask(page, "Count")
+    expect(answer(streaming)).to_have_text("t0 t1 t2")
+    found += faults(page, "streaming")
+    provider.release()
+    finish(streaming)
+    connect("error401")
+    finish(ask(page, "Trouble"), "failed")
+    found += faults(page, "trouble")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "address", ["/account/", "/account/address/", "/conversations/", "/conversations/?archive=1", "/search/?q=hello"]
+)
+def test_the_other_pages_of_a_person(open_page: OpenPage, alice: Any, address: str) -> None:
+    rows.turn(alice)
+    page = open_page(alice)
+    page.goto(address)
+    assert faults(page, address) == []
+
+
+def change_form(row: Any) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def test_every_page_of_the_admin(open_page: OpenPage, admin: Any) -> None:
+    page = open_page(admin)
+    page.goto("/admin/")
+    links = page.locator("#nav-sidebar-apps a").evaluate_all("links => links.map(link => link.pathname)")
+    found = []
+    provider, route = Provider.objects.get(), Route.objects.get(name="classify")
+    forms = [provider, provider.models.first(), route, Group.objects.create(name="People"), admin, Safeguards.current()]
+    links += [change_form(row) for row in forms]
+    for path in dict.fromkeys(links):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        found += faults(page, path, ["light", "phone"])
+    assert found == []
