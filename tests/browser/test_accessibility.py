@@ -127,6 +127,6 @@ def test_every_page_of_the_admin(open_page: OpenPage, admin: Any) -> None:
     links += [change_form(row) for row in forms]
     for path in dict.fromkeys(links):
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        expect(page.get_by_role("main")).to_be_visible()
         found += faults(page, path, ["light", "phone"])
     assert found == []
