@@ -91,10 +91,10 @@ class Run:
         assert still_open() == 0
 
 
-def sessions(count: int) -> list[str]:
+def sessions(count: int, name: str = "person") -> list[str]:
     """Signed-in people, one each, so that no limit per person plays a part."""
     people = get_user_model().objects
-    return [session_of(people.get_or_create(username=f"person{number}")[0]) for number in range(count)]
+    return [session_of(people.get_or_create(username=f"{name}{number}")[0]) for number in range(count)]
 
 
 def connect(base_url: str, *identifiers: str) -> None:
@@ -117,7 +117,7 @@ def perform(made: Installation, upstream: str, load: Load, inject: Injection, se
     seconds = time.monotonic() - began
     connections.close_all()  # the database may have been away
     shown = {reply: seen for tab in opened for reply, seen in tab.replies.items()}
-    wait_until(lambda: still_open() == 0, 30, "the end of every job")
+    wait_until(lambda: still_open() == 0, 180, "the end of every job")  # those that a form has posted take turns
     return Run(
         seed=seed,
         verdict=check(shown, load.tokens, **checks),

@@ -142,7 +142,7 @@ def test_row_18_the_disk_of_the_database_is_full(
     with database_at(path):
         call_command("migrate", verbosity=0)
         call_command("load_defaults", verbosity=0)
-        key = sessions(1)[0]
+        key = sessions(1, "poster")[0]
         load = Load(tabs=scaled(50, 10), tokens=60, gap_ms=100)
         with installation(remotes=1, concurrency=64) as made:
             run = perform(made, upstream, load, fill_disk, seed)

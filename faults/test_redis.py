@@ -61,7 +61,7 @@ class Outage:
 
 @pytest.fixture
 def outage() -> Outage:
-    return Outage(sessions(1)[0])
+    return Outage(sessions(1, "poster")[0])
 
 
 @pytest.mark.parametrize("down", [1, 30])
@@ -122,8 +122,10 @@ def test_row_14_redis_is_full(seed: int, upstream: str, record: Record, scaled: 
     load = Load(tabs=scaled(100, 10), tokens=200, gap_ms=100)
     with installation(remotes=2, concurrency=64) as made:
         run = perform(made, upstream, load, fill, seed)
+        starts = [part.starts for part in made.parts]
     record(14, "Redis full", {**run.figures(), **outage.figures()})
     run.must_be_clean()
+    assert set(starts) == {1}, "a process has ended because of it"
     assert set(outage.statuses) <= REFUSED_OR_ACCEPTED
 
 

@@ -68,7 +68,14 @@ def depth(queue: str) -> int:
 
 
 class SteadyConnection(Connection):
-    """A connection that looks for a broker that is away twice a second; kombu's own waits 2, 4, … 30 seconds."""
+    """A connection that looks for a broker that is away twice a second; kombu's own waits 2, 4, … 30 seconds.
+
+    A Redis that is full is one that is away: otherwise it would end the workers that fetch from it.
+    """
+
+    @property
+    def connection_errors(self) -> tuple[type[Exception], ...]:
+        return (*super().connection_errors, redis.exceptions.OutOfMemoryError)
 
     def ensure_connection(self, *args: Any, **options: Any) -> Connection:
         steady = {"interval_start": LOOK_FOR_SECONDS, "interval_step": 0, "interval_max": LOOK_FOR_SECONDS}
