@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from chatsite.accounts.models import Preferences
 from chatsite.chat import access, presenting
 from chatsite.chat.models import Conversation, Message, Turn
 
@@ -43,8 +44,8 @@ def as_json(conversation: Conversation) -> bytes:
 
 
 async def all_as_json(user: Any) -> AsyncIterator[bytes]:
-    """All conversations of a person in one file, one after the other, as many as there are."""
-    yield _head()
+    """All that there is of a person, in one file: the account, and one conversation after the other."""
+    yield _head(account=await sync_to_async(_account)(user))
     separator = b""
     for pk in await sync_to_async(_ids)(user):
         if one := await sync_to_async(_dumped)(user, pk):
@@ -53,10 +54,27 @@ async def all_as_json(user: Any) -> AsyncIterator[bytes]:
     yield b"\n]}\n"
 
 
+def _account(user: Any) -> dict[str, Any]:
+    """What the site knows of a person besides their conversations; but not the hash of their password."""
+    corrections = user.corrections.order_by("filed_at").values("text", "wanted_route", "state", "filed_at")
+    return {
+        "name": user.get_username(),
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email": user.email,
+        "joined_at": user.date_joined,
+        "last_sign_in_at": user.last_login,
+        "language": Preferences.objects.filter(user=user).values_list("language", flat=True).first() or "",
+        "groups": [group.name for group in user.groups.all()],
+        "corrections": list(corrections),
+    }
+
+
 def data(conversation: Conversation) -> dict[str, Any]:
     """A conversation as data. Times are ISO 8601, ids are those of this installation."""
     facts = ("turn__decision", "turn__completion__model", "turn__completion__answered_by")
-    messages = conversation.messages.select_related(*facts).defer("turn__completion__prompt").order_by("created_at")
+    messages = conversation.messages.select_related(*facts).defer("turn__completion__prompt")
+    messages = messages.prefetch_related("turn__ratings").order_by("created_at")
     return {
         "id": conversation.pk,
         "title": conversation.title,
@@ -85,6 +103,7 @@ def _answer(turn: Turn) -> dict[str, Any]:
         "strategy": decision.strategy if decision else None,
         "model": model.name if model else None,
         "usage": completion.usage() if completion else None,
+        "ratings": [{"value": rating.value, "reason": rating.reason} for rating in turn.ratings.all()],
     }
 
 
@@ -98,8 +117,8 @@ def _dumped(user: Any, pk: UUID) -> bytes:
     return orjson.dumps(data(found)) if found else b""
 
 
-def _head() -> bytes:
-    head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now()}
+def _head(**more: Any) -> bytes:
+    head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now(), **more}
     return orjson.dumps(head)[:-1] + b', "conversations": [\n'
 
 

@@ -118,6 +118,21 @@ def test_a_conversation_is_exported_with_all_its_branches_routes_and_models(page
     assert (answer["route"], answer["model"], answer["strategy"]) == ("generate", "Small model", "classifier")
 
 
+def test_with_everything_comes_what_else_is_known_of_a_person(page: Client, alice: Any, bob: Any) -> None:
+    turn, theirs = rows.turn(alice), rows.turn(bob, "Not hers")
+    for each, user in ((turn, alice), (theirs, bob)):
+        assert each.decision
+        user.corrections.create(decision=each.decision, text=each.message.text, wanted_route="classify")
+    alice.ratings.create(turn=turn, value="down", reason="Too long")
+    alice.groups.create(name="Lawyers")
+    file = orjson.loads(everything(page))
+    account = file["account"]
+    assert (account["name"], account["email"], account["groups"]) == ("alice", "alice@example.org", ["Lawyers"])
+    assert [correction["text"] for correction in account["corrections"]] == ["Hello"]
+    assert file["conversations"][0]["messages"][1]["ratings"] == [{"value": "down", "reason": "Too long"}]
+    assert alice.password not in str(file)
+
+
 def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: Client, alice: Any, bob: Any) -> None:
     turn = rows.turn(alice, "Question", "First answer")
     rows.reply(turn.message, "Second answer")
