@@ -61,7 +61,7 @@ def explain(turn: Turn, decision: Decision, titles: Titles, hidden: Collection[s
     )
     runner_up = "" if evidence.get("runner_up") in hidden else evidence.get("runner_up") or ""
     return Why(
-        strategy=_strategy(decision, titles, ranked),
+        strategy=_strategy(decision, titles, ranked, has_wanted_model=turn.wanted_model_id is not None),
         scores=[
             Score(titles.get(route, route), _percent(score), _share(score), route == decision.route)
             for route, score in ranked
@@ -83,11 +83,14 @@ def explain(turn: Turn, decision: Decision, titles: Titles, hidden: Collection[s
     )
 
 
-def _strategy(decision: Decision, titles: Titles, ranked: list[tuple[str, float]]) -> str:
+def _strategy(
+    decision: Decision, titles: Titles, ranked: list[tuple[str, float]], *, has_wanted_model: bool = False
+) -> str:
     title = titles.get(decision.route, decision.route)
     match decision.strategy:
         case Decision.Strategy.EXPLICIT:
-            return _("You chose {route}.").format(route=title)
+            words = _("You chose {route}, and this model.") if has_wanted_model else _("You chose {route}.")
+            return words.format(route=title)
         case Decision.Strategy.RULE:
             rule = _rule(decision.evidence.get("rule") or {})
             return _("A rule sent it to {route}: {rule}.").format(route=title, rule=rule)

@@ -81,7 +81,12 @@ def test_ones_own_message_is_edited_where_it_stands(page: Page, open_page: OpenP
     page.keyboard.press("Escape")
     expect(box).to_have_count(0)
     expect(page.get_by_label("Edit this message").first).to_be_focused()
-    page.keyboard.press("Enter")
+    page.reload()  # what was typed is kept until it is sent or given up
+    page.get_by_label("Edit this message").first.click()
+    expect(box).to_have_value("never mind")
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_label("Edit this message").first.click()
+    expect(box).to_have_value("One")
     box.fill("Another <b>One</b>")
     page.keyboard.press("Enter")
     for each in (page, other):

@@ -58,6 +58,9 @@ def test_another_model_of_the_route_answers_beside_it_and_no_other(alice: Any, t
     assert beside.decision
     assert (beside.completion.model, beside.completion.fallbacks) == (echo, [])
     assert (beside.decision.route, beside.decision.strategy) == ("generate", "explicit")
+    why = shown(turn)[-1].why
+    assert why
+    assert why.strategy == "You chose Chat, and this model."
     assert [(entry.id, entry.is_compared) for entry in shown(turn)] == [
         (turn.message_id, False),
         (turn.pk, True),
@@ -108,6 +111,14 @@ def test_a_model_that_is_taken_away_meanwhile_does_not_answer(alice: Any, turn: 
     decided = decide(beside)
     assert (decided.status, decided.error_code, decided.completion) == ("failed", "model_gone", None)
     assert "echo" not in str(shown(turn)[-1])
+
+
+def test_names_of_models_stay_text(client: Client, alice: Any, turn: Turn) -> None:
+    Model.objects.filter(name="echo").update(name='"><img src=x onerror=alert(1)>')
+    client.force_login(alice)
+    page = client.get(f"/c/{turn.conversation_id}/").content.decode()
+    assert "&lt;img src=x" in page
+    assert "<img" not in page
 
 
 def test_only_ones_own_finished_answers_are_compared(alice: Any, bob: Any, turn: Turn) -> None:

@@ -136,6 +136,7 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
     async with tab(alice_session) as alice_tab, tab(bob_session) as bob_tab:
         await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Mine")
         turn = await alice_tab.until("turn")
+        message = (await Message.objects.aget(role="user")).pk
         for frame in (
             {"type": "send", "text": "Into yours", "conversation": turn["conversation"]},
             {"type": "attach", "reply": turn["reply"]},
@@ -143,6 +144,10 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
             {"type": "attach", "reply": turn["reply"], "after": "1-1"},
             {"type": "stop", "reply": turn["reply"]},
             {"type": "again", "reply": turn["reply"]},
+            {"type": "compare", "reply": turn["reply"], "route": "summarise"},
+            {"type": "rate", "reply": turn["reply"], "rating": "up"},
+            {"type": "choose", "message": turn["reply"]},
+            {"type": "edit", "message": str(message), "text": "Changed"},
         ):
             await bob_tab.send(**frame)
             assert (await bob_tab.until("error", "turn", "snapshot", "accepted"))["code"] == "not_found", frame

@@ -58,7 +58,7 @@ const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
-const edits = new Edits({ socket });
+const edits = new Edits({ socket, thread });
 const ratings = new Ratings({ socket, thread });
 const preview = new Preview({ socket, thread });
 const earlier = new Earlier({ thread, scroll, decorate });

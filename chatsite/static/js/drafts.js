@@ -5,7 +5,7 @@ const SAVE_MS = 300;
 const POST_MS = 700;
 const BEACON_MAX = 60_000; // browsers take no more of a page that is being left
 
-function load(key) {
+export function load(key) {
   try {
     return JSON.parse(localStorage.getItem(key)) ?? {};
   } catch {
@@ -13,7 +13,7 @@ function load(key) {
   }
 }
 
-function save(key, draft) {
+export function save(key, draft) {
   try {
     if (draft.text || draft.pasted?.length || draft.isNew) localStorage.setItem(key, JSON.stringify(draft));
     else localStorage.removeItem(key);

@@ -1,12 +1,16 @@
 // Changing the words of one's own message, where it stands. The form comes from the page that does it without a script.
+import { load, save } from "./drafts.js";
 import { formFrom, isPlain } from "./forms.js";
 
 export class Edits {
   #socket;
+  #thread;
   #sent = new Map(); // forms by client id, sent and not accepted yet
 
-  constructor({ socket }) {
+  constructor({ socket, thread }) {
     this.#socket = socket;
+    this.#thread = thread;
+    document.addEventListener("input", (event) => this.#typed(event));
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("submit", (event) => this.#submitted(event));
     document.addEventListener("keydown", (event) => this.#pressed(event));
@@ -18,6 +22,8 @@ export class Edits {
 
   // Whether the message of this id was edited here. What takes its place is on its way.
   accepted(clientId) {
+    const form = this.#sent.get(clientId);
+    if (form) save(this.#keyOf(form), {});
     return this.#sent.delete(clientId);
   }
 
@@ -40,8 +46,19 @@ export class Edits {
     const article = link?.closest(".message");
     if (!article || !isPlain(event)) return;
     event.preventDefault();
-    if (link.dataset.action === "cancel-edit") this.#close(article);
-    else this.#open(article, link);
+    if (link.dataset.action === "edit") return this.#open(article, link);
+    save(this.#keyOf(link.closest("form")), {});
+    this.#close(article);
+  }
+
+  // Kept, so that it is there again after a reload, or when another tab has shown another branch meanwhile.
+  #typed({ target }) {
+    const form = target.closest("form.edit");
+    if (form) save(this.#keyOf(form), target.value === target.defaultValue ? {} : { text: target.value });
+  }
+
+  #keyOf(form) {
+    return `draft:${this.#thread.user}:edit:${form.dataset.message}`;
   }
 
   async #open(article, link) {
@@ -49,9 +66,11 @@ export class Edits {
     article.classList.add("editing");
     try {
       const form = await formFrom(link, "form.edit");
+      const { text } = form.elements;
+      text.value = load(this.#keyOf(form)).text ?? text.value;
       article.append(form);
-      form.elements.text.focus();
-      form.elements.text.setSelectionRange(form.elements.text.value.length, form.elements.text.value.length);
+      text.focus();
+      text.setSelectionRange(text.value.length, text.value.length);
     } catch {
       location.assign(link.href);
     }
