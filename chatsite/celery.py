@@ -24,7 +24,7 @@ class Messaging(AMQP):
 app = Celery("switchyard", amqp=Messaging)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].update({FetchesUnlessDraining, NeverForks, WakeWhenFree})
-app.autodiscover_tasks(["chatsite.chat", "chatsite.routing", "chatsite.transfer", "workers"])
+app.autodiscover_tasks(["chatsite.chat", "chatsite.documents", "chatsite.routing", "chatsite.transfer", "workers"])
 
 
 @setup_logging.connect

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "csp",
     "chatsite.accounts",
     "chatsite.chat",
+    "chatsite.documents",
     "chatsite.operations",
     "chatsite.routing",
     "chatsite.search",
@@ -308,6 +309,11 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 
 # --- Chatting -----------------------------------------------------------------------------------------------
 MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000, validate=validate.Range(1_000, 10_000_000))
+
+# --- Files: they are kept in the database, and read by workers ------------------------------------------------
+FILE_MAX_BYTES: int = env.int("FILE_MAX_BYTES", 10_000_000, validate=validate.Range(1_000, 15_000_000))
+FILES_PER_MESSAGE: int = env.int("FILES_PER_MESSAGE", 10, validate=validate.Range(1, 50))
+FILES_PER_PERSON_BYTES: int = env.int("FILES_PER_PERSON_BYTES", 200_000_000, validate=at_least(1_000))
 
 # How much may be under way at once; admins can give groups other limits.
 RUNNING_PER_PERSON: int = env.int("RUNNING_PER_PERSON", 2, validate=at_least(1))

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("chatsite.chat.urls")),
+    path("", include("chatsite.documents.urls")),
     path("", include("chatsite.writing.urls")),
     path("", include("chatsite.accounts.urls")),
     path("", include("chatsite.search.urls")),

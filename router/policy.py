@@ -20,6 +20,14 @@ Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
 # A message's text and context to the logit of each role.
 Adapted = Callable[[str, str], "npt.NDArray[np.float32]"]
 
+NONE: frozenset[str] = frozenset()
+
+
+class Matches(Protocol):
+    """Tells whether a message of this text, with files of these kinds, meets a condition."""
+
+    def __call__(self, text: str, attached: frozenset[str] = NONE, /) -> bool: ...
+
 
 class Encoder(Protocol):
     """What embeds texts, and makes copies of itself that are tuned by an artefact's tensors."""
@@ -33,13 +41,15 @@ class Encoder(Protocol):
 class Request:
     """What the router is told about a message.
 
-    `context` is the beginning of the previous answer, if there is one; `groups` are those of the person who wrote.
+    `text` includes that of its files; `attached` are their kinds. `context` is the beginning of the previous answer, if
+    there is one; `groups` are those of the person who wrote.
     """
 
     text: str
     wanted_route: str = ""
     context: str = ""
     groups: frozenset[int] = frozenset()
+    attached: frozenset[str] = NONE
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class RuleSpec:
     route: str
     kind: str
     value: str
-    matches: Callable[[str], bool]
+    matches: Matches
 
 
 @dataclass(frozen=True)

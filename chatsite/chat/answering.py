@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from chatsite.chat import access, branches
 from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.documents import texts
 from router import evidence
 from router.decision import UnknownRouteError, decide, message_without_command
 from router.models import Decision
@@ -21,11 +23,12 @@ from router.policies import NoLiveRevisionError, deployment
 from router.policy import Choice, Policy, Request, RouteSpec
 from workers import prompts, tracing
 from workers.encoder import encode
-from workers.errors import WorkerError
+from workers.errors import InputError, WorkerError
 from workers.events import Kind
 from workers.jobs import Job
 from workers.leases import Lease
-from workers.models import Completion, Model
+from workers.models import Completion, Model, Provider
+from workers.prompts import Attached, Prompt, Said, one_text
 from workers.stream import StreamWriter
 
 logger = logging.getLogger(__name__)
@@ -54,7 +57,8 @@ def answer(turn: Turn, lease: Lease) -> None:
             writer.event(Kind.CANCELLED, length=0)
         return
     history = _history(turn.message)
-    request = _request(turn, history)
+    attached = texts.attached_to(turn.message)
+    request = _request(turn, history, attached)
     try:
         with tracing.span("decide") as facts:
             choice, policy, duration_ms = _decide(turn.conversation_id, request)
@@ -68,8 +72,9 @@ def answer(turn: Turn, lease: Lease) -> None:
     try:
         with transaction.atomic():
             decision = store()
-            completion = _queue_completion(turn, decision, policy.route(decision.route), history)
-            if not turn.close(Job.Status.DONE, decision=decision, completion=completion):
+            prompt, completion = _queue_completion(turn, decision, policy.route(decision.route), history, attached)
+            outcome = {"decision": decision, "completion": completion, "read_share": prompt.share}
+            if not turn.close(Job.Status.DONE, **outcome):
                 transaction.set_rollback(True)
                 return
         writer.event(Kind.DECIDED, route=decision.route)
@@ -93,10 +98,15 @@ def warm_up() -> None:
         deployment(encode)
 
 
-def previewed(user: Any, conversation: Conversation | None, text: str) -> str:
+def previewed(user: Any, conversation: Conversation | None, text: str, attached: Sequence[Attached] = ()) -> str:
     """The title of the route that a message would take at the end of a conversation; empty if none would."""
     history = _history(_next_message(conversation)) if conversation else []
-    request = Request(text=text, context=_context(history), groups=access.groups_of(user))
+    request = Request(
+        text=one_text(text, attached),
+        context=_context(history),
+        groups=access.groups_of(user),
+        attached=_kinds(attached),
+    )
     try:
         choice, policy, _ = _decide(conversation and conversation.pk, request)
     except (UnknownRouteError, NoLiveRevisionError):
@@ -110,20 +120,27 @@ def _next_message(conversation: Conversation) -> Message:
 
 def stored_request(turn: Turn, decision: Decision) -> Request:
     """What a decision was made from: `decide` with it, on the decision's revision, gives the same choice again."""
-    return Request(turn.message.text, turn.wanted_route, decision.context, frozenset(decision.groups))
+    attached = texts.attached_to(turn.message)
+    text, groups = one_text(turn.message.text, attached), frozenset(decision.groups)
+    return Request(text, turn.wanted_route, decision.context, groups, _kinds(attached))
 
 
-def _request(turn: Turn, history: list[dict[str, str]]) -> Request:
+def _request(turn: Turn, history: Sequence[Said], attached: Sequence[Attached]) -> Request:
     return Request(
-        text=turn.message.text,
+        text=one_text(turn.message.text, attached),
         wanted_route=turn.wanted_route,
         context=_context(history),
         groups=access.groups_of(turn.conversation.user),
+        attached=_kinds(attached),
     )
 
 
-def _context(history: list[dict[str, str]]) -> str:
-    return history[-1]["content"][:CONTEXT_CHARACTERS] if history else ""
+def _kinds(attached: Iterable[Attached]) -> frozenset[str]:
+    return frozenset(file.kind for file in attached)
+
+
+def _context(history: Sequence[Said]) -> str:
+    return one_text(history[-1].text, history[-1].attached)[:CONTEXT_CHARACTERS] if history else ""
 
 
 def _decide(conversation_id: Any, request: Request) -> tuple[Choice, Policy, float]:
@@ -176,15 +193,20 @@ def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float,
     )
 
 
-def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history: list[dict[str, str]]) -> Completion:
+def _queue_completion(
+    turn: Turn, decision: Decision, route: RouteSpec, history: Sequence[Said], attached: Sequence[Attached]
+) -> tuple[Prompt, Completion]:
+    _check_readable(turn.message, attached)
     first, *others = _models(route, turn)
     prompt = prompts.build(
         decision.role,
         message=message_without_command(turn.message.text),
         history=history,
+        attached=attached,
         template=route.prompt_template,
         labels=route.labels,
-        context_window=first.context_window,
+        # What is built in reads texts of any length.
+        context_window=0 if first.provider.kind == Provider.Kind.EMBEDDED else first.context_window,
         max_output_tokens=first.max_output_tokens,
     )
     completion = Completion.objects.create(
@@ -197,7 +219,13 @@ def _queue_completion(turn: Turn, decision: Decision, route: RouteSpec, history:
         options={**route.options, **prompt.options},
     )
     completion.enqueue_on_commit()
-    return completion
+    return prompt, completion
+
+
+def _check_readable(message: Message, attached: Sequence[Attached]) -> None:
+    """Raises `InputError` if a message had nothing but files, and none of them could be read."""
+    if not (attached or message.text.strip()):
+        raise InputError("unreadable_files", "No file could be read, and there is no text.")
 
 
 def _models(route: RouteSpec, turn: Turn) -> list[Model]:
@@ -216,21 +244,24 @@ def _models(route: RouteSpec, turn: Turn) -> list[Model]:
     return wanted
 
 
-def _history(message: Message) -> list[dict[str, str]]:
+def _history(message: Message) -> list[Said]:
     """What was said before this message on its branch, oldest first; answers that never came are left out."""
     if message.parent_id is None:
         return []
     earlier = Message.objects.filter(conversation=message.conversation_id, created_at__lt=message.created_at)
     by_id: dict[Any, Message] = {entry.pk: entry for entry in earlier.select_related("turn__completion")}
-    path: list[dict[str, str]] = []
+    path: list[Message] = []
     parent_id: UUID | None = message.parent_id
     while parent_id in by_id:
-        entry = by_id[parent_id]
-        text = entry.text if entry.role == Message.Role.USER else _answer_text(entry)
-        if text:
-            path.append({"role": entry.role, "content": text})
-        parent_id = entry.parent_id
-    return path[::-1]
+        path.append(by_id[parent_id])
+        parent_id = path[-1].parent_id
+    files = texts.of(path)
+    said = (Said(entry.role, _text(entry), files[entry.pk]) for entry in path[::-1])
+    return [each for each in said if each.text or each.attached]
+
+
+def _text(entry: Message) -> str:
+    return entry.text if entry.role == Message.Role.USER else _answer_text(entry)
 
 
 def _answer_text(reply: Message) -> str:

@@ -132,6 +132,7 @@ class Tab:
             conversation_id=frame.get("conversation") or None,
             client_id=client_id,
             wanted_route=_text(frame, "route"),
+            files=_files(frame),
         )
 
     async def _correct(self, frame: dict[str, Any]) -> None:
@@ -152,11 +153,13 @@ class Tab:
 
     async def _preview(self, frame: dict[str, Any]) -> None:
         """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
-        text = _text(frame, "text").strip()
-        if not text or len(text) > previewing.MAX_CHARACTERS or not await self._may_preview():
+        text, files = _text(frame, "text").strip(), _files(frame)
+        if not (text or files) or len(text) > previewing.MAX_CHARACTERS or not await self._may_preview():
             return
         conversation, tag = _text(frame, "conversation"), _text(frame, "tag")[:TAG_CHARACTERS]
-        await asyncio.to_thread(previewing.ask, self.user, text=text, conversation_id=conversation, tag=tag)
+        await asyncio.to_thread(
+            previewing.ask, self.user, text=text, conversation_id=conversation, files=files, tag=tag
+        )
 
     async def _may_preview(self) -> bool:
         now = time.monotonic()
@@ -271,6 +274,16 @@ def _text(frame: dict[str, Any], key: str) -> str:
 
 def _optional(frame: dict[str, Any], key: str) -> str | None:
     return None if frame.get(key) is None else _text(frame, key)
+
+
+def _files(frame: dict[str, Any]) -> list[str]:
+    """The ids of files, of which there can be no more than a message may have."""
+    ids = frame.get("files") or []
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise RefusedError("bad_frame")
+    if len(ids) > settings.FILES_PER_MESSAGE:
+        raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)
+    return ids
 
 
 def _client_id(frame: dict[str, Any]) -> UUID | None:

@@ -96,6 +96,7 @@ class Message(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="messages", help_text="The writer."
     )
+    attachment_count = models.PositiveSmallIntegerField(default=0, help_text="How many files were sent with it.")
     client_id = models.UUIDField(null=True, help_text="Given by the browser, so that sending twice sends once.")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -105,7 +106,8 @@ class Message(models.Model):
             models.UniqueConstraint(name="a_client_id_once_per_person", fields=["user", "client_id"]),
             models.CheckConstraint(
                 name="people_write_text_answers_do_not",
-                condition=(Q(role="user") & ~Q(text="") & ~Q(user=None)) | Q(role="assistant", user=None),
+                condition=(Q(role="user") & (~Q(text="") | Q(attachment_count__gt=0)) & ~Q(user=None))
+                | Q(role="assistant", user=None, attachment_count=0),
             ),
         ]
         indexes = [models.Index(fields=["conversation", "created_at"])]
@@ -128,6 +130,9 @@ class Turn(Job):
         on_delete=models.SET_NULL,
         related_name="+",
         help_text="The model of that route that the person chose, and no other.",
+    )
+    read_share = models.FloatField(
+        default=1.0, help_text="How much of the message and its files fitted into the prompt; below 1 it was condensed."
     )
     decision = models.OneToOneField(Decision, null=True, blank=True, on_delete=models.PROTECT)
     completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)

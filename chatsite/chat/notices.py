@@ -169,6 +169,57 @@ _NOTICES = {
         _("That did not work"),
         _("Something went wrong on our side. What you have typed is kept; try again in a moment."),
     ),
+    # Files: refused, or not read.
+    "file_type": Notice(
+        _("Files of this kind cannot be read"),
+        _("Files of this kind cannot be read. Text, Markdown, CSV, HTML, PDF and Word (DOCX) can."),
+    ),
+    "file_is_other": Notice(
+        _("This is another kind of file"),
+        _("What is in it is not what its name says. Check the file, or save it anew."),
+    ),
+    "file_empty": Notice(_("This file is empty"), _("There is nothing in this file.")),
+    "file_too_large": Notice(
+        _("This file is too large"), _("It is {excess} over the limit of {limit}. Shorten it, or send it in parts.")
+    ),
+    "too_many_files": Notice(
+        _("That are too many files"), _("A message can have up to {most} files. Send the others with the next one.")
+    ),
+    "files_full": Notice(
+        _("There is no room for this file"),
+        _("All your files together may have {limit}. Delete conversations with files that you do not need any more."),
+    ),
+    "files_refused": Notice(
+        _("A file cannot be attached"), _("{files} Nothing was sent yet; the other files are kept.")
+    ),
+    "file_gone": Notice(
+        _("A file is not there any more"),
+        _("A file of this message is not there any more. Remove it, or attach it anew."),
+    ),
+    "file_broken": Notice(
+        _("This file cannot be read"), _("It cannot be read: it is damaged, or not what its name says.")
+    ),
+    "file_locked": Notice(_("This file is locked"), _("It is locked with a password. Save it without one.")),
+    "file_without_text": Notice(
+        _("There is no text in this file"),
+        _("There is no text in it; pictures of text, as scanners make them, have none."),
+    ),
+    "file_bomb": Notice(
+        _("This file is too large inside"), _("Unpacked, it is far larger than it seems. It was not read.")
+    ),
+    "file_with_too_many_pages": Notice(
+        _("This file has too many pages"), _("It has more than 500 pages. Split it, and send the part that matters.")
+    ),
+    "file_takes_too_long": Notice(
+        _("This file takes too long to read"),
+        _("Reading it took too long. Send the part that matters as a file of its own."),
+    ),
+    "unreadable_files": Notice(
+        _("Nothing could be read"),
+        _("No file of this message could be read, and it has no other text. Attach another file, or paste the text."),
+        can_retry=False,
+        is_failure=False,
+    ),
     "draft_too_long": Notice(
         _("This draft is long"),
         _("A draft of this length is kept in this browser only; it is sent as any other message."),

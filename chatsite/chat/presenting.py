@@ -22,6 +22,7 @@ from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
 from chatsite.chat.notices import in_line, notice
 from chatsite.chat.rendering import render
+from chatsite.documents.shown import Chip, chips_of
 from router.models import Decision, Revision
 from router.policy import routes_of
 from router.revisions import content
@@ -98,6 +99,8 @@ class Entry:
     text: str
     among: Place  # its alternatives
     rest: str = ""
+    files: list[Chip] = field(default_factory=list)
+    read_percent: int | None = None  # of an answer: how much of a message that was too long the model has read
     client_id: UUID | None = None
     html: SafeString = field(default_factory=SafeString)
     status: str = Job.Status.DONE
@@ -124,7 +127,8 @@ class Entry:
     def look(self) -> str:
         """What of a finished message can change; a page that shows it otherwise shows it anew."""
         place = "compared" if self.is_compared else f"{self.among.number}/{self.among.count}"
-        return f"{place} {self.rating} {self.reason}"
+        files = "".join(f" {file.state}" for file in self.files)
+        return f"{place} {self.rating} {self.reason}{files}"
 
 
 def branch(conversation: Conversation) -> list[UUID]:
@@ -149,8 +153,9 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     turns = [message.turn for message in shown if message.role == Message.Role.ASSISTANT]
     titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
     reader = Reader(conversation, turns)
+    files = _files_of(shown)
     return [
-        _user_entry(message, tree.place_of(message.pk))
+        _user_entry(message, tree.place_of(message.pk), files)
         if message.role == Message.Role.USER
         else replace(
             _reply_entry(message.turn, tree.place_of(message.pk), titles, reader),
@@ -162,7 +167,8 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
 
 def render_turn(turn: Turn) -> str:
     """The HTML of a message and its reply."""
-    return _render_entry(_user_entry(turn.message, _place_of(turn.message))) + render_reply(turn)
+    entry = _user_entry(turn.message, _place_of(turn.message), _files_of([turn.message]))
+    return _render_entry(entry) + render_reply(turn)
 
 
 def render_reply(turn: Turn) -> str:
@@ -197,9 +203,22 @@ def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
 # --- Messages -------------------------------------------------------------------------------------------------
 
 
-def _user_entry(message: Message, among: Place) -> Entry:
+def _files_of(messages: Iterable[Message]) -> dict[UUID, list[Chip]]:
+    counted = [message.pk for message in messages if message.attachment_count]
+    return chips_of(counted) if counted else {}
+
+
+def _user_entry(message: Message, among: Place, files: Mapping[UUID, list[Chip]]) -> Entry:
     shown, rest = _fold(message.text)
-    return Entry(id=message.pk, role=message.role, text=shown, among=among, rest=rest, client_id=message.client_id)
+    return Entry(
+        id=message.pk,
+        role=message.role,
+        text=shown,
+        among=among,
+        rest=rest,
+        files=files.get(message.pk, []),
+        client_id=message.client_id,
+    )
 
 
 def _fold(text: str) -> tuple[str, str]:
@@ -241,6 +260,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
         other_models={} if answer.is_open or trouble or not decision else reader.other_models(decision, completion),
+        read_percent=max(1, int(100 * turn.read_share)) if turn.read_share < 1 else None,
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
         rating=rating.value,
         reason=rating.reason,

@@ -8,6 +8,7 @@ keeps a message waiting for long.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
@@ -24,11 +25,14 @@ MAX_CHARACTERS = 20_000
 EXPIRES_SECONDS = 2
 
 
-def ask(user: Any, *, text: str, conversation_id: Any, tag: str) -> None:
-    """Have a worker say where `text` would go, as a frame `preview` with `tag`. A broker that is away is no harm."""
+def ask(user: Any, *, text: str, conversation_id: Any, tag: str, files: Sequence[str] = ()) -> None:
+    """Have a worker say where `text` with these files would go, as a frame `preview` with `tag`.
+
+    A broker that is away is no harm.
+    """
     try:
         preview_route.apply_async(
-            args=[user.pk, conversation_id, text, tag],
+            args=[user.pk, conversation_id, text, tag, list(files)],
             queue=Turn.queue,
             expires=EXPIRES_SECONDS,
             retry=False,
@@ -38,9 +42,12 @@ def ask(user: Any, *, text: str, conversation_id: Any, tag: str) -> None:
 
 
 @shared_task(name="chat.preview_route")
-def preview_route(user_id: Any, conversation_id: Any, text: str, tag: str) -> None:
-    """Decide, store nothing, and tell the person's tabs. A route that does not exist has no title."""
+def preview_route(user_id: Any, conversation_id: Any, text: str, tag: str, files: Sequence[str] = ()) -> None:
+    """Decide, store nothing, and tell the person's tabs. A route that does not exist has no title, nor has a message
+    with a file that is still being read.
+    """
     from chatsite.chat import answering  # loads the encoder: only in a worker
+    from chatsite.documents import texts
 
     user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
     if user is None:
@@ -49,5 +56,6 @@ def preview_route(user_id: Any, conversation_id: Any, text: str, tag: str) -> No
         conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     except Http404:
         return
-    title = answering.previewed(user, conversation, text)
+    attached = texts.in_draft(user, files)
+    title = "" if attached is None else answering.previewed(user, conversation, text, attached)
     feed.tell(user_id, {"type": "preview", "tag": tag, "title": title})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from chatsite.chat import access, branches, titling
 from chatsite.chat.admission import admit, expected, known_refusal
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents import attachments
 from chatsite.writing import drafts
 from workers import stream, tracing
 from workers.connections import cancel_key, client
@@ -32,15 +33,22 @@ logger = logging.getLogger(__name__)
 
 
 def submit(
-    user: Any, *, text: str, conversation_id: Any = None, client_id: UUID | None = None, wanted_route: str = ""
+    user: Any,
+    *,
+    text: str,
+    conversation_id: Any = None,
+    client_id: UUID | None = None,
+    wanted_route: str = "",
+    files: Sequence[Any] = (),
 ) -> Turn:
     """Save a message at the end of a conversation (a new one without an id) and queue the turn that answers it.
 
-    A `client_id` that the person has used before gives the turn that exists. Raises `RefusedError` if the text or
-    the route will not do, `BusyError` if too much is open already, `Http404` for a conversation that is not the
+    `files` are the ids of the person's attachments; with one that can be read, the text may be empty. A `client_id`
+    that the person has used before gives the turn that exists. Raises `RefusedError` if the text, a file or the route
+    will not do, `BusyError` if too much is open already, `Http404` for a conversation that is not the
     person's.
     """
-    text = clean(text)
+    text = clean(text, may_be_empty=bool(files))
     if refusal := known_refusal(user):  # first: it is to cost next to nothing
         if earlier := _sent_before(user, client_id):
             return earlier
@@ -49,9 +57,18 @@ def submit(
     _check_route(user, wanted_route, text, conversation and conversation.pk)
 
     def at_the_end() -> Message:
-        drafts.clear(user, conversation.pk if conversation else None)
-        within = conversation or Conversation.objects.create(user=user, title=titling.first_words(text))
-        return Message(conversation=within, parent_id=branches.leaf_of(within), text=text)
+        sent = attachments.sendable(user, files)
+        if not (text or sent):
+            raise RefusedError("unreadable_files")
+        drafts.clear(user, conversation.pk if conversation else None, has_files=bool(sent))
+        title = titling.first_words(text or attachments.names(sent))
+        within = conversation or Conversation.objects.create(user=user, title=title)
+        leaf = branches.leaf_of(within)
+        message = Message.objects.create(
+            **_by(user, client_id), conversation=within, parent_id=leaf, text=text, attachment_count=len(sent)
+        )
+        attachments.attach(user, sent, message)
+        return message
 
     return _save_once(user, client_id, at_the_end, wanted_route)
 
@@ -59,16 +76,21 @@ def submit(
 def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None) -> Turn:
     """Save a message in other words beside what it was, and queue the turn that answers it.
 
-    What it was, and all that followed it, is kept as another branch. A route that was wished for is wished for again.
+    What it was, and all that followed it, is kept as another branch; its files come along. A route that was wished for
+    is wished for again.
     Raises `RefusedError`, `BusyError`, or `Http404` for what is not a message of the person's own.
     """
-    text = clean(text)
     former = access.own_message_or_404(user, message_id)
+    text = clean(text, may_be_empty=former.attachment_count > 0)
     wanted_route = "" if _command(text) else _wish(user, former)
     _check_route(user, wanted_route, text, former.conversation_id)
 
     def beside() -> Message:
-        return Message(conversation=former.conversation, parent_id=former.parent_id, text=text)
+        where = {"conversation": former.conversation, "parent_id": former.parent_id}
+        count = former.attachment_count
+        message = Message.objects.create(**_by(user, client_id), **where, text=text, attachment_count=count)
+        attachments.carry_over(former, message)
+        return message
 
     return _save_once(user, client_id, beside, wanted_route)
 
@@ -125,21 +147,23 @@ def _tell_cancelled(turn: Turn, attempt: int) -> None:
 
 
 def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], wanted_route: str) -> Turn:
-    """Save the message that `make` makes and queue its turn; or give the turn of the same `client_id`."""
+    """Queue the turn of the message that `make` saves; or give the turn of the same `client_id`."""
     to_meet = expected()
     try:
         with transaction.atomic():
             if earlier := _sent_before(user, client_id):
                 return earlier
             admit(user, to_meet)
-            message = make()
-            message.role, message.user, message.client_id = Message.Role.USER, user, client_id
-            message.save(force_insert=True)
-            return _queue_turn(message, wanted_route)
+            return _queue_turn(make(), wanted_route)
     except IntegrityError:  # the same client id, at the same moment
         if earlier := _sent_before(user, client_id):
             return earlier
         raise
+
+
+def _by(user: Any, client_id: UUID | None) -> dict[str, Any]:
+    """Whose message it is."""
+    return {"role": Message.Role.USER, "user": user, "client_id": client_id}
 
 
 def _wish(user: Any, message: Message) -> str:
@@ -182,13 +206,13 @@ def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
     return Turn.objects.filter(message__user=user, message__client_id=client_id).order_by("queued_at").first()
 
 
-def clean(text: str) -> str:
+def clean(text: str, may_be_empty: bool = False) -> str:
     """The text without what no message needs (control characters, invisible tags). Raises `RefusedError`."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > settings.MESSAGE_MAX_BYTES:
         raise RefusedError("too_long", size=size, limit=settings.MESSAGE_MAX_BYTES)
     text = "".join(filter(_is_kept, text.replace("\r\n", "\n"))).strip()
-    if not text:
+    if not (text or may_be_empty):
         raise RefusedError("empty")
     return text
 

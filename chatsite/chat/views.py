@@ -34,6 +34,9 @@ from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
 from chatsite.chat.refusals import BusyError, RefusedError
 from chatsite.chat.starters import STARTERS, starter_text
+from chatsite.documents import attachments
+from chatsite.documents.kinds import ACCEPTED, clean_name
+from chatsite.documents.shown import chips
 from chatsite.operations.requests import HEADER
 from chatsite.writing import drafts
 
@@ -159,16 +162,35 @@ def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpRespon
         return _page(request, conversation, draft=starter_text(request.GET.get("try", "")))
     text, route, client_id = (request.POST.get(name, "") for name in ("text", "route", "client_id"))
     try:
+        files = _files(request, conversation)
         turn = turns.submit(
             request.user,
             text=text,
             conversation_id=conversation and conversation.pk,
             client_id=_uuid(client_id),
             wanted_route=route,
+            files=files,
         )
     except RefusedError as error:
         return _page(request, conversation, error, draft=text, route=route, client_id=client_id)
     return _tell(request, turn, with_message=True)
+
+
+def _files(request: HttpRequest, conversation: Conversation | None) -> list[str]:
+    """The ids of the files of a posted message: those that were there, and those that come with it.
+
+    Raises `RefusedError` if one will not do, which names it; the others are kept in the draft.
+    """
+    ids, refused = request.POST.getlist("files"), []
+    for file in request.FILES.getlist("new_files"):
+        try:
+            added = attachments.add(request.user, file, conversation_id=conversation and conversation.pk)
+            ids.append(str(added.pk))
+        except RefusedError as error:
+            refused.append(f"{clean_name(file.name or '')}: {error.text}")
+    if refused:
+        raise RefusedError("files_refused", files=" ".join(refused))
+    return ids
 
 
 def _uuid(value: str) -> UUID | None:
@@ -221,6 +243,9 @@ def _page(
         "routes": access.route_titles(request.user, conversation and conversation.pk),
         "limit": settings.MESSAGE_MAX_BYTES,
         "limit_in_words": size(settings.MESSAGE_MAX_BYTES),
+        "file_limit": settings.FILE_MAX_BYTES,
+        "file_limit_in_words": size(settings.FILE_MAX_BYTES),
+        "most_files": settings.FILES_PER_MESSAGE,
         "error": error.text if error else "",
         "client_id": uuid4(),  # sent along, so that a form that is posted twice sends once
         "first_steps": [] if conversation else first_steps(request.user),
@@ -238,9 +263,11 @@ def _refusing(response: HttpResponse, error: RefusedError | None) -> HttpRespons
 
 def _composer(request: HttpRequest, conversation: Conversation | None, given: dict[str, Any]) -> dict[str, Any]:
     """What stands in the composer: what was refused or suggested, else the draft."""
+    where = conversation.pk if conversation else None
+    given = {**given, "files": chips(attachments.unsent(request.user, where)), "accepted_files": ACCEPTED}
     if given.get("draft"):
         return {**given, "draft_revision": "", "draft_pasted": "[]"}
-    kept = drafts.draft(request.user, conversation and conversation.pk)
+    kept = drafts.draft(request.user, where)
     return {**given, "draft": kept.text, "draft_revision": kept.revision, "draft_pasted": json.dumps(kept.pasted)}
 
 

@@ -5,11 +5,12 @@ The last writer wins. Other tabs are told that something is new, not what: they 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from chatsite.chat import access, feed
 from chatsite.chat.refusals import RefusedError
@@ -47,12 +48,23 @@ def keep(user: Any, *, conversation_id: Any = None, text: str, pasted: list[str]
     return kept.revision
 
 
-def clear(user: Any, conversation_id: UUID | None) -> None:
-    """What stood there has been sent: call it in the transaction that saves the message."""
-    theirs = Draft.objects.filter(~Q(text="", pasted=[]), user=user, conversation=conversation_id)
+def touch(user: Any, conversation_id: UUID | None, tab: str) -> None:
+    """What stands beside the text has changed: tell the other tabs when the transaction commits."""
+    theirs = Draft.objects.filter(user=user, conversation=conversation_id)
+    if not theirs.update(revision=F("revision") + 1):
+        Draft.objects.create(user=user, conversation_id=conversation_id)
+    revision = theirs.values_list("revision", flat=True).get()
+    transaction.on_commit(partial(_tell, user, conversation_id, revision, tab), robust=True)
+
+
+def clear(user: Any, conversation_id: UUID | None, has_files: bool = False) -> None:
+    """What stood there, or the files beside it, has been sent: call it in the transaction that saves the message."""
+    theirs = Draft.objects.filter(user=user, conversation=conversation_id)
+    if not has_files:
+        theirs = theirs.exclude(text="", pasted=[])
     if theirs.update(text="", pasted=[], revision=F("revision") + 1):
         revision = Draft.objects.values_list("revision", flat=True).get(user=user, conversation=conversation_id)
-        transaction.on_commit(lambda: _tell(user, conversation_id, revision, ""), robust=True)
+        transaction.on_commit(partial(_tell, user, conversation_id, revision, ""), robust=True)
 
 
 def _storable(text: str) -> str:

@@ -10,6 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents.attachments import unsent
+from chatsite.documents.shown import render_draft
 from chatsite.writing import drafts
 from chatsite.writing.sent import sent as sent_before
 
@@ -21,7 +23,8 @@ def draft(request: HttpRequest) -> JsonResponse:
     """GET: the draft of a conversation. POST: what it is from now on."""
     if request.method != "POST":
         found = drafts.draft(request.user, request.GET.get("conversation"))
-        return JsonResponse({"text": found.text, "pasted": found.pasted, "revision": found.revision})
+        files = render_draft(unsent(request.user, found.conversation_id))
+        return JsonResponse({"text": found.text, "pasted": found.pasted, "revision": found.revision, "files": files})
     try:
         revision = drafts.keep(
             request.user,

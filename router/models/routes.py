@@ -105,11 +105,16 @@ class Rule(models.Model):
     class Kind(models.TextChoices):
         PATTERN = "pattern", _("The message matches a regular expression")
         LONGER_THAN = "longer_than", _("The message has more characters than")
+        ATTACHMENT = "attachment", _("The message has a file of the kind")
         SHORTER_THAN = "shorter_than", _("The message has fewer characters than")
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="rules")
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PATTERN)
-    value = models.CharField(max_length=500, help_text="A regular expression (RE2 syntax) or a number.")
+    value = models.CharField(
+        max_length=500,
+        help_text="A regular expression (RE2 syntax), a number, or kinds of files: text, markdown, csv, html, pdf, "
+        "docx, any.",
+    )
     position = models.PositiveSmallIntegerField(default=0, help_text="Lower numbers are tried first, over all routes.")
 
     class Meta:

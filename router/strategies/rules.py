@@ -6,15 +6,15 @@ in the Wild"), so no rule can stop the router. The admin imports this module to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import re2
 
-from router.policy import Choice, Policy, Request
+from router.policy import NONE, Choice, Matches, Policy, Request
 
 # A pattern sees this much of the beginning and of the end of a message: a long paste costs no more than that.
 READ_CHARACTERS = 10_000
 MAX_LENGTH = 10_000_000
+FILE_KINDS = ("text", "markdown", "csv", "html", "pdf", "docx")
+ANY = "any"
 
 _OPTIONS = re2.Options()
 _OPTIONS.case_sensitive = False  # people type as they like; (?-i) in a pattern asks for exact letters
@@ -26,31 +26,40 @@ class InvalidRuleError(ValueError):
     """A rule that cannot work. The text says why, to the admin who typed it."""
 
 
-def compile_rule(kind: str, value: str) -> Callable[[str], bool]:
-    """A function that tells whether a message meets the rule. Raises `InvalidRuleError`."""
+def compile_rule(kind: str, value: str) -> Matches:
+    """A function that tells whether a message, with files of these kinds, meets the rule. Raises `InvalidRuleError`."""
     match kind:
         case "pattern":
             return _pattern(value)
         case "longer_than":
             length = _length(value)
-            return lambda text: len(text) > length
+            return lambda text, attached=NONE: len(text) > length
         case "shorter_than":
             length = _length(value)
-            return lambda text: len(text) < length
+            return lambda text, attached=NONE: len(text) < length
+        case "attachment":
+            return _attachment(value)
     raise InvalidRuleError(f"There is no kind of rule “{kind}”.")
 
 
 def choose(request: Request, policy: Policy) -> Choice | None:
     """The route of the first rule that the message meets."""
     for rule in policy.rules:
-        if rule.matches(request.text):
+        if rule.matches(request.text, request.attached):
             route = policy.route(rule.route)
             evidence = {"rule": {"kind": rule.kind, "value": rule.value}}
             return Choice(route.name, route.role, "rule", evidence=evidence)
     return None
 
 
-def _pattern(value: str) -> Callable[[str], bool]:
+def _attachment(value: str) -> Matches:
+    wanted = frozenset(value.replace(",", " ").lower().split())
+    if not wanted or not wanted <= {ANY, *FILE_KINDS}:
+        raise InvalidRuleError(f"Name kinds of files: {', '.join(FILE_KINDS)}; or any.")
+    return lambda text, attached=NONE: bool(attached if ANY in wanted else attached & wanted)
+
+
+def _pattern(value: str) -> Matches:
     if not value:
         raise InvalidRuleError("An empty pattern would match every message.")
     try:
@@ -59,7 +68,7 @@ def _pattern(value: str) -> Callable[[str], bool]:
         raise InvalidRuleError(_explain(error)) from error
     if compiled.search("") and compiled.search("Any words, 123. " * 100):
         raise InvalidRuleError("This pattern matches every message, even an empty one.")
-    return lambda text: compiled.search(_readable(text)) is not None
+    return lambda text, attached=NONE: compiled.search(_readable(text)) is not None
 
 
 def _explain(error: Exception) -> str:

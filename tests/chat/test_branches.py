@@ -114,7 +114,7 @@ def test_what_went_before_in_the_prompt_is_what_is_shown(alice: Any, forked: Tur
 
     branches.choose(alice, message_id=forked.pk)
     turn = turns.submit(alice, text="More", conversation_id=forked.conversation_id)
-    said = [entry["content"] for entry in _history(turn.message)]
+    said = [entry.text for entry in _history(turn.message)]
     assert said == ["Question", "First answer", "And then?", "To the first"]
 
 

@@ -69,7 +69,7 @@ def a_message(chance: random.Random, pool: list[str]) -> dict[str, Any]:
 def decided(user: Any, former: Turn | None, message: dict[str, Any]) -> Turn:
     """A turn whose decision is stored as a worker stores it; after a former one, in the same conversation."""
     turn = turns.submit(user, **message, conversation_id=former and former.conversation_id)
-    request = answering._request(turn, answering._history(turn.message))
+    request = answering._request(turn, answering._history(turn.message), [])
     choice, policy, duration_ms = answering._decide(turn.conversation_id, request)
     decision = answering._store(choice, request, policy, duration_ms)
     Turn.objects.filter(pk=turn.pk).update(decision=decision, status=Job.Status.DONE, finished_at=timezone.now())

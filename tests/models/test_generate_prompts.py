@@ -42,9 +42,19 @@ def test_the_oldest_messages_give_way(context_window: int, max_output_tokens: in
     assert sum(map(estimated_tokens, prompt.messages)) <= context_window - min(max_output_tokens, context_window // 2)
 
 
-def test_a_message_that_does_not_fit_by_itself_is_refused() -> None:
+def test_a_message_that_does_not_fit_by_itself_is_condensed_between_its_beginning_and_its_end() -> None:
+    text = "What does it say? " + "Some sentence of no interest at all. " * 900 + "Answer in French."
+    prompt = prompts.build("generate", text, context_window=2048)
+    content = prompt.messages[-1]["content"]
+    assert content.startswith("What does it say?")
+    assert content.endswith("Answer in French.")
+    assert sum(map(estimated_tokens, prompt.messages)) <= 1024
+    assert 0 < prompt.share < 0.2
+
+
+def test_where_there_is_no_room_at_all_a_message_is_refused() -> None:
     with pytest.raises(ContextTooLongError):
-        prompts.build("generate", "word " * 3000, context_window=2048)
+        prompts.build("generate", "word " * 3000, template="Be brief. " * 300, context_window=1024)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,19 @@ def test_length_rules_count_characters() -> None:
         ("longer_than", "-1", "whole number"),
         ("shorter_than", "0", "whole number"),
         ("shorter_than", "9" * 400, "whole number"),
-        ("attachment", "pdf", "no kind of rule"),
+        ("attachment", "gif", "Name kinds of files"),
+        ("attachment", " ", "Name kinds of files"),
+        ("weather", "rain", "no kind of rule"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_with_the_reason(kind: str, value: str, reason: str) -> None:
     with pytest.raises(InvalidRuleError, match=reason):
         compile_rule(kind, value)
+
+
+def test_a_file_of_a_kind_meets_a_rule() -> None:
+    matches, matches_any = compile_rule("attachment", "pdf, DOCX"), compile_rule("attachment", "any")
+    assert matches("Text", frozenset({"csv", "docx"}))
+    assert not matches("pdf", frozenset({"csv"}))
+    assert matches_any("Text", frozenset({"csv"}))
+    assert not matches_any("any")

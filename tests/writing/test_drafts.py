@@ -38,7 +38,7 @@ def test_a_draft_is_on_the_page_of_its_conversation_alone(client: Client, alice:
     assert 'data-pasted="[&quot;a long text&quot;]"' in page
     assert "something new</textarea>" in client.get("/").content.decode()
     stored = client.get("/draft/", {"conversation": conversation.pk}).json()
-    assert stored == {"text": "half a <b>thought</b>", "pasted": ["a long text"], "revision": 1}
+    assert stored == {"text": "half a <b>thought</b>", "pasted": ["a long text"], "revision": 1, "files": ""}
 
 
 def test_the_last_writer_wins_and_the_same_again_is_nothing_new(client: Client, alice: Any, conversation: Any) -> None:
@@ -87,7 +87,8 @@ def test_a_draft_is_cleared_when_its_message_is_accepted_and_goes_with_its_conve
     keep(client, conversation, "Hello")
     keep(client, None, "for another one")
     turns.submit(alice, text="Hello", conversation_id=conversation.pk)
-    assert client.get("/draft/", {"conversation": conversation.pk}).json() == {"text": "", "pasted": [], "revision": 2}
+    cleared = client.get("/draft/", {"conversation": conversation.pk}).json()
+    assert cleared == {"text": "", "pasted": [], "revision": 2, "files": ""}
     assert client.get("/draft/").json()["text"] == "for another one"
     conversation.delete()
     assert Draft.objects.get().conversation is None

@@ -12,13 +12,15 @@ from typing import Any
 
 from workers.errors import InputError
 from workers.prompts import references, templates
+from workers.prompts.attached import Attached, one_text
+from workers.prompts.condensing import fitted
 from workers.prompts.items import items
 from workers.prompts.label_patterns import WHICH_NOUN
 from workers.prompts.labelled import read
 from workers.prompts.labels import Label, Named, Strength, bare_list
 from workers.prompts.parts import Parts
 from workers.prompts.prompt import Message, Prompt
-from workers.prompts.wording import fold
+from workers.prompts.wording import fold, word_count
 
 _LIST_OF_ONE = re.compile(
     r"\b(?:labels?|categor(?:y|ies)|classes|tags|options)\s*[:=]\s*\[?\s*[^\[\]\n,/|;.:]{1,40}?\s*(?:\]|\n|\.|$)",
@@ -26,12 +28,14 @@ _LIST_OF_ONE = re.compile(
 )
 _NO_NOUN = {"one", "ones", "these", "those", "them"}
 _SHOWN_EXAMPLES = 3
+_MOST_WORDS_ABOUT_FILES = 20  # what is said beside files without naming labels: “which of these?”
 
 
 def build(
     message: str,
     history: Sequence[Message] = (),
     *,
+    attached: Sequence[Attached] = (),
     template: str = "",
     labels: Sequence[Label] = (),
     context_window: int = 0,
@@ -49,14 +53,16 @@ def build(
         named, parts = typed, Parts(message, "")
     chosen = list(named.labels if named else labels or _earlier_labels(history))
     _check(chosen, message)
-    text = parts.text or _referred_to(parts.instruction, history)
+    own = parts.text if named or not attached or word_count(parts.text) > _MOST_WORDS_ABOUT_FILES else ""
+    text = one_text(own, attached) or _referred_to(parts.instruction, history)
     if not re.search(r"\w", text):
         raise InputError("nothing_to_classify", "The message names labels, but nothing to classify.")
     options: dict[str, Any] = {"labels": _with_noun(chosen, parts.instruction)}
     if several := items(parts.instruction, text):
         options["items"] = several
     system = templates.system_message("classify", template, labels=_in_words(chosen))
-    return Prompt([*system, {"role": "user", "content": text}], options)
+    text, share = fitted(text, parts.instruction, system, context_window, max_output_tokens)
+    return Prompt([*system, {"role": "user", "content": text}], options, share)
 
 
 def _asked_for(message: str, named: Named | None, history: Sequence[Message]) -> Named | None:

@@ -13,7 +13,9 @@ from typing import Any
 
 from workers.errors import InputError
 from workers.prompts import references, templates, wishes
-from workers.prompts.parts import Parts, clean, head_cuts, paragraphs, quoted, tail_cuts
+from workers.prompts.attached import Attached, one_text
+from workers.prompts.condensing import fitted
+from workers.prompts.parts import MAX_INSTRUCTION_WORDS, Parts, clean, head_cuts, paragraphs, quoted, tail_cuts
 from workers.prompts.prompt import Message, Prompt
 from workers.prompts.summary_requests import asks, asks_for_summary, points_at_text
 from workers.prompts.wording import any_of, fold, is_courtesy, sentences, word, word_count
@@ -33,6 +35,7 @@ def build(
     message: str,
     history: Sequence[Message] = (),
     *,
+    attached: Sequence[Attached] = (),
     template: str = "",
     labels: Sequence[dict[str, Any]] = (),
     context_window: int = 0,
@@ -42,7 +45,7 @@ def build(
 
     Raises `InputError` (`nothing_to_summarise`) if there is no text in the message or the conversation.
     """
-    parts = separate(message, has_history=bool(history))
+    parts = _about(message, attached) if attached else separate(message, has_history=bool(history))
     text = parts.text or _referred_to(parts.instruction, history)
     if not text.strip():
         raise InputError("nothing_to_summarise", "The message holds no text and refers to none.")
@@ -50,7 +53,14 @@ def build(
     if parts.text and (focus := _focus(parts)):
         options["focus"] = focus
     system = templates.system_message("summarise", template, wish=wishes.in_words(options))
-    return Prompt([*system, {"role": "user", "content": text}], options)
+    text, share = fitted(text, parts.instruction, system, context_window, max_output_tokens)
+    return Prompt([*system, {"role": "user", "content": text}], options, share)
+
+
+def _about(message: str, attached: Sequence[Attached]) -> Parts:
+    """What is asked about files: a short message is all instruction, a long one has a text of its own as well."""
+    own = Parts(message, "") if word_count(message) <= MAX_INSTRUCTION_WORDS else separate(message)
+    return Parts(own.instruction, one_text(own.text, attached))
 
 
 def separate(message: str, *, has_history: bool = False) -> Parts:

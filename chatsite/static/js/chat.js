@@ -60,7 +60,7 @@ const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
 const edits = new Edits({ socket, thread });
 const ratings = new Ratings({ socket, thread });
-const preview = new Preview({ socket, thread });
+const preview = new Preview({ socket, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({
   ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, decorate },

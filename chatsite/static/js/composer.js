@@ -1,4 +1,5 @@
 // The composer: typing and sending. It is emptied only when the server has saved the message.
+import { Attachments } from "./attachments.js";
 import { Commands } from "./commands.js";
 import { Drafts, uuid } from "./drafts.js";
 import { Pasted } from "./pasted.js";
@@ -34,7 +35,9 @@ export class Composer {
   #thread;
   #wantsStop;
   #pasted;
+  #attachments;
   #drafts;
+  #isPressed = false; // to be sent as soon as the files are uploaded
   #recall;
   #waiting;
 
@@ -45,10 +48,13 @@ export class Composer {
     this.#wantsStop = wantsStop;
     this.#pasted = new Pasted({ text: this.#text, changed: () => this.#typed() });
     this.#pasted.texts = JSON.parse(this.#form.dataset.pasted);
-    this.#drafts = new Drafts({ form: this.#form, thread, composer: this });
+    const tab = uuid();
+    this.#attachments = new Attachments({ form: this.#form, thread, tab, changed: () => this.#filesChanged() });
+    this.#drafts = new Drafts({ form: this.#form, thread, tab, composer: this });
     new Commands(this.#text); // before the others: its keys are its own while it is open
     this.#recall = new Recall({ text: this.#text, url: this.#form.dataset.sentUrl, thread });
     this.#waiting = new Waiting({ socket, thread, composer: this });
+    this.#attachments.hide(this.#waiting.files);
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
     this.#text.addEventListener("input", () => this.#typed());
     this.#form.addEventListener("keydown", (event) => this.#pressed(event));
@@ -80,9 +86,23 @@ export class Composer {
     return [this.#text.value, ...this.#pasted.texts].filter((text) => text.trim()).join("\n\n");
   }
 
-  show({ text, pasted }) {
+  // The files of the message, and whether one is still being read.
+  get files() {
+    return this.#attachments.ids;
+  }
+
+  get isReading() {
+    return this.#attachments.isReading;
+  }
+
+  // `files` are left as they are if they are not given.
+  show({ text, pasted, files }) {
     this.#text.value = text;
     this.#pasted.texts = pasted;
+    if (files !== undefined) {
+      this.#attachments.show(files);
+      this.#attachments.hide(this.#waiting.files);
+    }
     this.#look();
   }
 
@@ -122,6 +142,8 @@ export class Composer {
     this.#drafts.enter();
     this.#recall.forget();
     this.#waiting.enter();
+    this.#attachments.enter(page.getElementById("files").children);
+    this.#attachments.hide(this.#waiting.files);
   }
 
   // The person signs out: nothing of what stands here is kept in this browser.
@@ -147,7 +169,7 @@ export class Composer {
   accepted(clientId) {
     if (this.#waiting.accepted(clientId)) return true;
     if (this.#sending?.client_id !== clientId) return false;
-    this.#recall.remember(this.#sending.text);
+    if (this.#sending.text) this.#recall.remember(this.#sending.text);
     this.#release();
     this.#clear();
     return true;
@@ -193,12 +215,14 @@ export class Composer {
   takeBack(message) {
     const { text, pasted } = this.content;
     this.show({ text: [message.text, text].filter((one) => one.trim()).join("\n\n"), pasted });
+    this.#attachments.takeBack(message.files);
     this.#typed();
     this.#text.focus();
   }
 
   // A message that waited is not to be sent.
-  discard() {
+  discard(message) {
+    this.#attachments.discard(message.files);
     this.#text.focus();
   }
 
@@ -212,6 +236,7 @@ export class Composer {
   // What stood here has become a message.
   #clear() {
     this.show({ text: "", pasted: [] });
+    this.#attachments.clear();
     this.choose(0);
     this.#drafts.accepted();
   }
@@ -229,11 +254,14 @@ export class Composer {
   #submitted(event) {
     if (this.#socket.isBlocked) return this.#prepareForm(); // the form works by itself
     event.preventDefault();
-    const text = this.whole;
-    if (this.isSending || !text || this.#isTooLong(text)) return;
+    const [text, files] = [this.whole, this.files];
+    if (this.isSending || this.#isTooLong(text)) return;
+    this.#isPressed = this.#attachments.isUploading;
+    this.note(this.#isPressed ? this.#form.dataset.uploading : "");
+    if (this.#isPressed || !(text || files.length)) return;
     this.#refusal.textContent = "";
-    this.note("");
-    const message = { type: "send", client_id: this.#drafts.clientId(), text, route: this.#form.elements.route.value };
+    const route = this.#form.elements.route.value;
+    const message = { type: "send", client_id: this.#drafts.clientId(), text, files, route };
     if (this.#isWriting || !this.#waiting.isEmpty) this.#wait(message);
     else this.#sendNow({ ...message, conversation: this.#thread.conversation });
   }
@@ -250,9 +278,9 @@ export class Composer {
   // An answer is being written: the message goes when that is done, or ends it.
   #wait(message) {
     const interrupts = (this.#meanwhile.value === "interrupt") !== this.#wantsOther;
-    const label = message.text.slice(0, LABEL_CHARACTERS);
+    const label = [...this.#attachments.names, message.text].join(" ").slice(0, LABEL_CHARACTERS);
     this.#waiting.add({ ...message, client_id: uuid(), label }, { isFirst: interrupts });
-    this.#recall.remember(message.text);
+    if (message.text) this.#recall.remember(message.text);
     this.#clear();
     if (interrupts && this.#isWriting) this.#wantsStop();
     this.#waiting.release();
@@ -269,10 +297,17 @@ export class Composer {
     this.#drafts.changed();
   }
 
+  #filesChanged() {
+    this.#look();
+    if (this.#isPressed && !this.#attachments.isUploading) this.#form.requestSubmit();
+  }
+
   #look() {
     const text = this.whole;
-    this.#send.disabled = this.isSending || this.#isTooLong(text) || !text;
+    const isEmpty = !text && !this.files.length && !this.#attachments.isUploading;
+    this.#send.disabled = this.isSending || this.#isTooLong(text) || isEmpty;
     this.#grow();
+    this.#form.dispatchEvent(new Event("composed"));
   }
 
   // Says how long the text is as soon as that matters.

@@ -45,7 +45,7 @@ export class Drafts {
   #form;
   #thread;
   #composer;
-  #tab = uuid();
+  #tab;
   #revision; // of the server's copy that this page knows
   #isNew = false; // what stands here is newer than the server's copy
   #sent = null; // what was sent last and not accepted, with its client id
@@ -55,8 +55,9 @@ export class Drafts {
   #isOver = false;
 
   // `composer` has content ({text, pasted}), show(content), whole (all as one text) and isSending.
-  constructor({ form, thread, composer }) {
+  constructor({ form, thread, tab, composer }) {
     this.#form = form;
+    this.#tab = tab;
     this.#thread = thread;
     this.#composer = composer;
     this.#restore();
@@ -81,7 +82,7 @@ export class Drafts {
 
   // The same text again is the same message, even from a page that was closed before it heard of the first.
   clientId() {
-    const text = this.#composer.whole;
+    const text = [this.#composer.whole, ...this.#composer.files].join("\n");
     if (this.#sent?.text !== text) this.#sent = { text, client_id: uuid() };
     return this.#sent.client_id;
   }
@@ -161,8 +162,8 @@ export class Drafts {
   // A draft that was sent and is on the page is none any more; the page before could not know.
   #forgetArrived(key) {
     const { text = "", pasted = [], sent } = load(key);
-    const whole = [text, ...pasted].filter(Boolean).join("\n\n");
-    if (sent && sent.text === whole && this.#thread.has(sent.client_id)) save(key, {});
+    const whole = [text, ...pasted].filter((one) => one.trim()).join("\n\n");
+    if (sent && sent.text.startsWith(whole) && this.#thread.has(sent.client_id)) save(key, {});
   }
 
   #body(conversation, { text, pasted }) {

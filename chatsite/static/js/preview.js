@@ -3,19 +3,22 @@ const REST_MS = 300;
 const MAX_CHARACTERS = 20_000;
 
 export class Preview {
-  #text = document.getElementById("text");
+  #form = document.getElementById("composer");
   #place = document.getElementById("preview");
   #tag = "";
-  #asked = ""; // the text that was asked for last
+  #asked = ""; // the message that was asked for last
   #timer = 0;
   #socket;
   #thread;
+  #composer;
 
-  constructor({ socket, thread }) {
+  // `composer` has whole (the text) and files, and whether one isReading; its form says "composed".
+  constructor({ socket, thread, composer }) {
     this.#socket = socket;
     this.#thread = thread;
-    this.#text.addEventListener("input", () => this.#changed());
-    this.#text.form.addEventListener("submit", () => this.forget());
+    this.#composer = composer;
+    this.#form.addEventListener("composed", () => this.#changed());
+    this.#form.addEventListener("submit", () => this.forget());
   }
 
   show({ tag, title }) {
@@ -24,16 +27,17 @@ export class Preview {
 
   #changed() {
     clearTimeout(this.#timer);
-    const text = this.#text.value.trim();
-    if (!text || text.length > MAX_CHARACTERS) return this.forget();
-    this.#timer = setTimeout(() => this.#ask(text), REST_MS);
+    const [text, files] = [this.#composer.whole.trim(), this.#composer.files];
+    if (!(text || files.length) || text.length > MAX_CHARACTERS || this.#composer.isReading) return this.forget();
+    this.#timer = setTimeout(() => this.#ask(text, files), REST_MS);
   }
 
-  #ask(text) {
-    if (text === this.#asked) return;
-    this.#asked = text;
+  #ask(text, files) {
+    const asked = [text, ...files].join("\n");
+    if (asked === this.#asked) return;
+    this.#asked = asked;
     this.#tag = Math.random().toString(36).slice(2);
-    this.#socket.send({ type: "preview", tag: this.#tag, text, conversation: this.#thread.conversation ?? "" });
+    this.#socket.send({ type: "preview", tag: this.#tag, text, files, conversation: this.#thread.conversation ?? "" });
   }
 
   // Nothing is typed any more.

@@ -37,6 +37,11 @@ export class Waiting {
     this.#load();
   }
 
+  // The ids of the files of all of them.
+  get files() {
+    return this.#messages.flatMap((message) => message.files);
+  }
+
   // `message` is a frame to send without its conversation, and `label`, the words that stand for it.
   add(message, { isFirst = false } = {}) {
     this.#isHeld = false;
