@@ -22,7 +22,7 @@ _MODEL = "turn__completion__answered_by__name"
 class RatingAdmin(ModelAdmin):
     """Neither the conversation nor the person is shown: a reason is all that people say to admins."""
 
-    list_display = ("rating", "route", "model", "reason", "rated_at")
+    list_display = ("rating", "route", "answered_by", "reason", "rated_at")
     list_display_links = None
     list_filter = ("value", _ROUTE, _MODEL, "rated_at")
     list_before_template = "admin/ratings/_figures.html"
@@ -48,7 +48,7 @@ class RatingAdmin(ModelAdmin):
         return rating.turn.decision.route if rating.turn.decision else None
 
     @display(description=_("Model"), ordering=_MODEL)
-    def model(self, rating: Rating) -> str | None:
+    def answered_by(self, rating: Rating) -> str | None:
         completion = rating.turn.completion
         return str(completion.answered_by) if completion and completion.answered_by else None
 

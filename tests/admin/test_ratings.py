@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chatsite.chat.models import Rating
@@ -17,6 +18,7 @@ def test_admins_see_figures_and_reasons_but_neither_conversations_nor_people(ada
     page = ada.get("/admin/chat/rating/")
     assert page.context["figures"] == [{"route": "generate", "model": "Large model", "up": 1, "down": 2}]
     content = page.content.decode()
+    assert re.search(r">\s*Large model\s*</", content.rpartition("<tbody")[2])
     assert "Too &lt;b&gt;long&lt;/b&gt;" in content
     assert "secret" not in content
     assert "bob" not in content
