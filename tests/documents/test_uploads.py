@@ -202,6 +202,16 @@ def test_a_message_takes_its_files_along_once(alice: Any, defaults: None) -> Non
     assert Message.objects.filter(role="user").count() == 1
 
 
+def test_a_message_in_other_words_has_the_same_files(client: Client, alice: Any, defaults: None) -> None:
+    turn = turns.submit(alice, text="Summarise this", files=[str(added(alice).pk)])
+    edited = turns.edit(alice, message_id=turn.message_id, text="")
+    first, second = Attachment.objects.order_by("message__created_at")
+    assert (first.message, second.message) == (turn.message, edited.message)
+    assert (second.name, second.text, bytes(second.content.data)) == (first.name, first.text, bytes(first.content.data))
+    client.force_login(alice)
+    assert f"/files/{second.pk}/file/" in client.get(f"/c/{turn.conversation_id}/").content.decode()
+
+
 def test_nothing_is_no_message_whatever_could_not_be_read(alice: Any, defaults: None, settings: Any) -> None:
     broken = attachments.add(alice, file("a.txt"))
     Attachment.objects.update(status="failed", error_code="file_broken", finished_at=timezone.now())
