@@ -124,6 +124,7 @@ INSTALLED_APPS = [
     "chatsite.operations",
     "chatsite.routing",
     "chatsite.search",
+    "chatsite.sharing",
     "chatsite.transfer",
     "chatsite.writing",
     "router",
@@ -309,6 +310,9 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 
 # --- Chatting -----------------------------------------------------------------------------------------------
 MESSAGE_MAX_BYTES: int = env.int("MESSAGE_MAX_BYTES", 2_000_000, validate=validate.Range(1_000, 10_000_000))
+
+# Who can read a conversation whose link they have: anybody, those who are signed in, or nobody.
+SHARE_LINKS: str = env.str("SHARE_LINKS", "members", validate=validate.OneOf(["off", "members", "public"]))
 
 # --- Files: they are kept in the database, and read by workers ------------------------------------------------
 FILE_MAX_BYTES: int = env.int("FILE_MAX_BYTES", 10_000_000, validate=validate.Range(1_000, 15_000_000))

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("chatsite.writing.urls")),
     path("", include("chatsite.accounts.urls")),
     path("", include("chatsite.search.urls")),
+    path("", include("chatsite.sharing.urls")),
     path("", include("chatsite.transfer.urls")),
     path("admin/operations/", RedirectView.as_view(pattern_name="admin:operations_board_changelist")),
     path("admin/", admin.site.urls),

@@ -33,13 +33,16 @@ class Tree:
         self._children: dict[UUID | None, list[UUID]] = {}
         for pk, parent_id in rows:
             self._children.setdefault(parent_id, []).append(pk)
-        self._leaf = conversation.leaf_id or (self.end_of(rows[-1][0]) if rows else None)
+        self.leaf = conversation.leaf_id or (self.end_of(rows[-1][0]) if rows else None)
         self._beside = conversation.beside_id
 
     def branch(self) -> list[UUID]:
         """The messages that are shown, oldest first; the last two answer the same message if they are compared."""
-        path = [self._beside] if self._beside else []
-        pk = self._leaf
+        return self.path_to(self.leaf) + ([self._beside] if self._beside else [])
+
+    def path_to(self, pk: UUID | None) -> list[UUID]:
+        """A message after all that it follows, oldest first."""
+        path = []
         while pk:
             path.append(pk)
             pk = self._parents[pk]

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from chatsite.sharing import views
+
+urlpatterns = [
+    path("c/<uuid:conversation_id>/share/", views.share, name="conversation-share"),
+    path("c/<uuid:conversation_id>/share/revoke/", views.revoke, name="conversation-revoke"),
+    path("shared/", views.links, name="shared-links"),
+    path("s/<str:token>/", views.shared, name="shared"),
+]

@@ -1,0 +1,181 @@
+"""Links by which others read a conversation: what they show, to whom, and that they can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from chatsite.chat import turns
+from chatsite.chat.models import Conversation, Turn
+from chatsite.sharing.models import Share
+from tests.pages import rows
+from workers.jobs import Job
+
+EVIL = '"><img src=x onerror=alert(1)>'
+
+
+@pytest.fixture
+def turn(alice: Any) -> Turn:
+    rows.revision()
+    return rows.turn(alice, "My question", "The answer")
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def share(turn: Turn) -> str:
+    """The path of the link to a conversation as it is now."""
+    owner = signed_in(turn.conversation.user)
+    response = owner.post(reverse("conversation-share", args=[turn.conversation_id]), follow=True)
+    found = Share.objects.get(conversation=turn.conversation_id)
+    address = reverse("shared", args=[found.token])
+    assert f'value="http://testserver{address}"' in response.content.decode()
+    return address
+
+
+def test_members_read_what_is_shared_and_can_do_nothing_to_it(turn: Turn, bob: Any) -> None:
+    rows.reply(turn.message, "Another wording of it")
+    address = share(turn)
+    response = signed_in(bob).get(address)
+    content = response.content.decode()
+    assert "My question" in content
+    assert "Another wording of it" in content
+    assert "The answer" not in content  # it is on another branch
+    assert "Shared by alice" in content
+    assert response["Cache-Control"] == "no-store, private"
+    assert response["Referrer-Policy"] == "no-referrer"
+    assert "noindex" in response["X-Robots-Tag"]
+    for word in ("<form", '<button type="submit', "formaction", "Small model", "Why?", "/replies/", "/messages/"):
+        assert word not in content
+    assert signed_in(bob).post(address).status_code == 405
+    for view in ("conversation", "conversation-json", "conversation-share"):
+        assert signed_in(bob).get(reverse(view, args=[turn.conversation_id])).status_code == 404
+    assert signed_in(bob).get(reverse("reply-text", args=[turn.pk])).status_code == 404
+
+
+def test_a_link_shows_what_was_there_until_it_is_brought_up_to_date(turn: Turn, alice: Any, bob: Any) -> None:
+    address = share(turn)
+    later = rows.turn(alice, "A later question", "A later answer", conversation=turn.conversation, parent=turn.reply)
+    Conversation.objects.update(leaf=later.reply, title="A later title")
+    content = signed_in(bob).get(address).content.decode()
+    assert "later" not in content
+    page = signed_in(alice).get(reverse("conversation-share", args=[turn.conversation_id])).content.decode()
+    assert "What has been said since is not shown." in page
+    assert share(turn) == address
+    content = signed_in(bob).get(address).content.decode()
+    assert "A later answer" in content
+    assert "A later title" in content
+
+
+def test_an_answer_that_is_still_being_written_is_not_shared(turn: Turn, alice: Any, bob: Any) -> None:
+    rows.turn(alice, "Waiting", status=Job.Status.RUNNING, conversation=turn.conversation, parent=turn.reply)
+    content = signed_in(bob).get(share(turn)).content.decode()
+    assert "Waiting" in content
+    assert "data-open" not in content
+
+
+def test_a_failed_answer_names_nothing_that_is_for_staff(admin: Any, bob: Any) -> None:
+    failed = rows.turn(admin, "Question", "", status=Job.Status.FAILED, error_code="provider_refused")
+    content = signed_in(bob).get(share(failed)).content.decode()
+    assert "refused the request" in content
+    assert "/admin/" not in content
+    assert "In the logs" not in content
+    assert "Try again" not in content
+
+
+@pytest.mark.parametrize("how", ["revoked", "deleted", "purged", "left", "off"])
+def test_there_is_nothing_behind_a_link_any_more(turn: Turn, alice: Any, bob: Any, how: str, settings: Any) -> None:
+    address = share(turn)
+    match how:
+        case "revoked":
+            gone = reverse("conversation-revoke", args=[turn.conversation_id])
+            assert signed_in(bob).post(gone).status_code == 404
+            assert signed_in(alice).get(gone).status_code == 405
+            assert signed_in(bob).get(address).status_code == 200
+            assert signed_in(alice).post(gone).status_code == 302
+        case "deleted":
+            Conversation.objects.update(deleted_at=timezone.now())
+        case "purged":
+            turn.conversation.delete()
+        case "left":
+            alice.is_active = False
+            alice.save()
+        case "off":
+            settings.SHARE_LINKS = "off"
+    assert signed_in(bob).get(address).status_code == 404
+
+
+def test_a_new_link_is_another_one(turn: Turn, alice: Any) -> None:
+    first = share(turn)
+    signed_in(alice).post(reverse("conversation-revoke", args=[turn.conversation_id]))
+    assert share(turn) != first
+
+
+def test_without_an_account_one_is_asked_to_sign_in_whatever_the_link(turn: Turn, client: Client) -> None:
+    for address in (share(turn), reverse("shared", args=["nonsense"])):
+        assert client.get(address)["Location"] == f"{reverse('sign-in')}?next={address}"
+
+
+def test_public_links_are_read_without_an_account_and_name_nobody(turn: Turn, client: Client, settings: Any) -> None:
+    settings.SHARE_LINKS = "public"
+    content = client.get(share(turn)).content.decode()
+    assert "The answer" in content
+    assert "alice" not in content
+    for token in ("nonsense", "x" * 5000, "%00", "' OR 1=1--"):
+        assert client.get(reverse("shared", args=[token])).status_code == 404
+
+
+def test_where_sharing_is_off_nothing_offers_it(turn: Turn, alice: Any, settings: Any) -> None:
+    settings.SHARE_LINKS = "off"
+    browser, address = signed_in(alice), reverse("conversation-share", args=[turn.conversation_id])
+    assert address not in browser.get(reverse("conversation-menu", args=[turn.conversation_id])).content.decode()
+    assert browser.get(address).status_code == browser.get(reverse("shared-links")).status_code == 404
+    assert "Shared links" not in browser.get(reverse("conversations")).content.decode()
+
+
+def test_ones_links_are_listed_and_revoked_there(turn: Turn, alice: Any, bob: Any) -> None:
+    share(turn)
+    share(rows.turn(bob, "Bob's"))
+    Conversation.objects.filter(user=alice).update(title=EVIL)
+    share(turn)
+    browser = signed_in(alice)
+    content = browser.get(reverse("shared-links")).content.decode()
+    assert "&lt;img" in content
+    assert "<img" not in content
+    assert "Bob" not in content
+    gone = browser.post(reverse("conversation-revoke", args=[turn.conversation_id]), {"list": "1"}, follow=True)
+    assert "You share nothing." in gone.content.decode()
+
+
+def test_markup_stays_text(alice: Any, bob: Any) -> None:
+    content = signed_in(bob).get(share(rows.turn(alice, EVIL, f"{EVIL} [x](javascript:alert(1))"))).content.decode()
+    assert "<img" not in content
+    assert 'href="javascript' not in content
+
+
+def test_an_empty_conversation_is_not_shared(alice: Any) -> None:
+    empty = Conversation.objects.create(user=alice)
+    response = signed_in(alice).post(reverse("conversation-share", args=[empty.pk]))
+    assert response.status_code == 400
+    assert "There is nothing to share yet." in response.content.decode()
+
+
+def test_sharing_needs_an_account_and_ones_own_conversation(turn: Turn, client: Client, bob: Any) -> None:
+    for view in ("conversation-share", "conversation-revoke"):
+        address = reverse(view, args=[turn.conversation_id])
+        assert client.post(address)["Location"].startswith(reverse("sign-in"))
+        assert signed_in(bob).post(address).status_code == 404
+    assert client.get(reverse("shared-links"))["Location"].startswith(reverse("sign-in"))
+    assert not Share.objects.exists()
+
+
+def test_what_is_shared_does_not_stand_in_the_way_of_going_on(turn: Turn, alice: Any) -> None:
+    share(turn)
+    assert turns.submit(alice, text="And then?", conversation_id=turn.conversation_id)
