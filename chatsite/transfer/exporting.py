@@ -90,7 +90,9 @@ def data(conversation: Conversation) -> dict[str, Any]:
 
 def _message(message: Message) -> dict[str, Any]:
     common = {"id": message.pk, "parent": message.parent_id, "role": message.role, "created_at": message.created_at}
-    return common | ({"text": message.text} if message.role == Message.Role.USER else _answer(message.turn))
+    if message.role == Message.Role.ASSISTANT:
+        return common | _answer(message.turn)
+    return common | {"text": message.text, "files": [file.name for file in message.attachments.all()]}
 
 
 def _answer(turn: Turn) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _own(data: Mapping[str, Any]) -> Read:
         str(one["id"]): _Node(
             parent=str(one["parent"]) if one.get("parent") else None,
             role=one["role"],
-            text=one.get("text") or "",
+            text=one.get("text") or ", ".join(one.get("files") or ()),
             at=_time(one.get("created_at")),
         )
         for one in data["messages"]
