@@ -1,24 +1,18 @@
 // The chat page, put together.
-import { listenToAlternatives } from "./alternatives.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { ConversationMenu } from "./conversation-menu.js";
-import "./copy.js";
 import { decorate } from "./decorate.js";
 import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
-import { Edits } from "./edits.js";
 import { listenToKeys } from "./keys.js";
-import { recall } from "./places.js";
+import { Lazy, style } from "./lazily.js";
 import { Preview } from "./preview.js";
-import { Ratings } from "./ratings.js";
 import { Scroll } from "./scroll.js";
-import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
 import { Stream } from "./stream.js";
 import { Switching } from "./switching.js";
-import "./tables.js";
 import { Thread } from "./thread.js";
 import { listenToWrapping } from "./wrap.js";
 
@@ -33,7 +27,7 @@ const socket = new Connection({
     clearTimeout(notice);
     connection.hidden = true;
     composer.resend();
-    edits.resend();
+    edits.now?.resend();
     if (isFirst) stream.attachAll();
     else stream.resume();
     isFirst = false;
@@ -52,19 +46,32 @@ const socket = new Connection({
 });
 
 const thread = new Thread();
-const scroll = new Scroll(recall(thread));
+const scroll = new Scroll();
 listenToWrapping((change) => scroll.still(change));
 const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
 const composer = new Composer({ socket, thread, wantsStop: stopNewest });
-const edits = new Edits({ socket, thread });
-const ratings = new Ratings({ socket, thread });
+const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ socket, thread })).onClick("[data-action=edit]");
+const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ socket, thread }));
+ratings.onClick("[data-action=rate], [data-action=reason]");
+new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(socket) ?? {}).onClick(
+  "[data-action=again], [data-action=correct], [data-action=choose]",
+);
+new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
+new Lazy(() => import("./tables.js")).onClick(".table-bar button");
+const search = new Lazy(async () => {
+  const [{ Search }] = await Promise.all([import("./search.js"), style(document.getElementById("search").dataset.style)]);
+  return new Search();
+}).onClick("[data-action=search]");
 const preview = new Preview({ socket, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({
   ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, decorate },
 });
+
+// Who types will get an answer.
+document.getElementById("text").addEventListener("input", () => stream.prepare(), { once: true });
 
 function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
@@ -85,9 +92,8 @@ document.querySelector("[data-action=sign-out]").addEventListener("submit", () =
   composer.end();
   forgetDrafts(thread.user);
 });
-listenToAlternatives(socket);
-new Search();
-listenToKeys({ composer, stopNewest });
+listenToKeys({ composer, search, stopNewest });
 new Switching({ thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier, decorate });
 decorate(document);
 socket.open();
+performance.mark("usable"); // bench/first_load.py looks for it

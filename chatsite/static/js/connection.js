@@ -1,10 +1,13 @@
 // The tab's way to the server and back, kept open: opened again whenever it closes, later and later, with jitter.
 // A socket is best. Where something on the way lets none through, frames come as events, or as answers to polls.
-import { Events } from "./events.js";
-import { Polling } from "./polling.js";
 import { Socket } from "./socket.js";
 
-const WAYS = [Socket, Events, Polling];
+// What is seldom needed is fetched when it is.
+const WAYS = [
+  async () => Socket,
+  async () => (await import("./events.js")).Events,
+  async () => (await import("./polling.js")).Polling,
+];
 const TRIES = 2; // of a way, while the site can be reached
 const PATIENCE_MS = 6000; // for a way to open
 const LONGEST_DELAY_MS = 20_000;
@@ -61,9 +64,14 @@ export class Connection {
     return !this.wasEverOpen && this.#way === WAYS.length - 1 && this.#failures > 0;
   }
 
-  open() {
+  async open() {
     clearTimeout(this.#timer);
-    const way = new WAYS[this.#way]({
+    const fetched = { close() {}, send() {} }; // stands for the way meanwhile
+    this.#open = fetched;
+    const Way = await WAYS[this.#way]().catch(() => null);
+    if (this.#open !== fetched) return;
+    if (!Way) return this.#closed(fetched);
+    const way = new Way({
       opened: () => this.#opened(way),
       closed: (code) => this.#closed(way, code),
       received: (frame) => this.#received(way, frame),

@@ -1,5 +1,5 @@
 // Frames as server-sent events, where no socket gets through.
-import { post, watchesReplies, watching } from "./posting.js";
+import { leaving, post, watchesReplies, watching } from "./posting.js";
 
 const SILENCE_MS = 45_000; // the server says something every twenty seconds
 const RETRYING_MS = 5_000; // that a stream which has ended may take to come back
@@ -29,6 +29,7 @@ export class Events {
 
   send(frame) {
     if (frame.type === "attach") this.#attach(frame);
+    else if (frame.type === "detach") this.#at = leaving(this.#at, frame.reply); // from the next stream on
     else post(frame, this.#listener);
   }
 

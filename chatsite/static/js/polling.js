@@ -1,5 +1,5 @@
 // Frames as answers to polls, where not even events get through before they end.
-import { post, watchesReplies, watching } from "./posting.js";
+import { leaving, post, watchesReplies, watching } from "./posting.js";
 
 const PAUSE_MS = 1000; // at least, between the beginnings of two polls
 const SILENCE_MS = 45_000; // an answer comes within twenty seconds
@@ -24,6 +24,7 @@ export class Polling {
   }
 
   send(frame) {
+    if (frame.type === "detach") return void (this.#at = leaving(this.#at, frame.reply));
     if (frame.type !== "attach") return post(frame, this.#listener);
     this.#at = watching(this.#at, frame.reply, frame.after);
     this.#planPoll(0);

@@ -19,6 +19,11 @@ export function watching(at, reply, after = "") {
   return [news, ...replies.filter((entry) => !entry.startsWith(reply)), `${reply}@${after}`].join(",");
 }
 
+// The same cursor, not watching `reply` any more.
+export function leaving(at, reply) {
+  return at.split(",").filter((entry) => !entry.startsWith(reply)).join(",");
+}
+
 export function watchesReplies(at) {
   return at.includes(",");
 }

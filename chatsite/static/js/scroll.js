@@ -11,17 +11,16 @@ export class Scroll {
   #isPlanned = false;
   #top = 0; // where the page was scrolled to
 
-  // `place` is where the person was when they left, see places.js.
-  constructor(place) {
+  constructor() {
     history.scrollRestoration = "manual"; // the browser does not know what is fetched while one scrolls
     addEventListener("scroll", () => this.#look(), { passive: true });
     addEventListener("resize", () => this.keep());
     new ResizeObserver(() => this.keep()).observe(this.#messages);
     this.#jump.addEventListener("click", () => this.follow());
-    this.enter(place);
+    this.enter(null);
   }
 
-  // The page has been given other messages: go to the place where the person was, or to its end.
+  // The page has been given other messages: go to the `place` where the person was, or to its end.
   enter(place) {
     const target = document.getElementById(location.hash.slice(1));
     const message = place && document.getElementById(place.message);

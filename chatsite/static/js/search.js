@@ -11,15 +11,10 @@ export class Search {
   #asked = null; // what may still be on its way
 
   constructor() {
-    document.addEventListener("keydown", (event) => {
-      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
-      event.preventDefault();
-      this.#open();
-    });
     document.addEventListener("click", (event) => {
       if (event.target.closest("[data-action=search]")) {
         event.preventDefault();
-        this.#open();
+        this.open();
       } else if (event.target === this.#dialog || event.target.closest("[data-action=close-search]")) {
         this.#dialog.close();
       }
@@ -31,7 +26,7 @@ export class Search {
     this.#dialog.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  #open() {
+  open() {
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#input.select();
   }

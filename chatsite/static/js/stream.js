@@ -1,8 +1,9 @@
 // What the server says, and what the page does about it: the one switch over the types of frames.
-import { Reply } from "./reply.js";
+import { Lazy } from "./lazily.js";
 
 export class Stream {
   #page;
+  #writing = new Lazy(() => import("./reply.js"));
   #replies = new Map(); // by id, those that are still being written
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
@@ -25,7 +26,7 @@ export class Stream {
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
-        if (!composer.accepted(frame.client_id) && !edits.accepted(frame.client_id)) break;
+        if (!composer.accepted(frame.client_id) && !edits.now?.accepted(frame.client_id)) break;
         scroll.follow();
         if (!thread.conversation) this.#begin(frame.conversation);
         break;
@@ -71,7 +72,7 @@ export class Stream {
         if (reply) this.#finish(frame);
         break;
       case "rated":
-        ratings.show(frame);
+        ratings.ready.then((shown) => shown.show(frame));
         break;
       case "corrected":
         composer.note(frame.text);
@@ -84,7 +85,7 @@ export class Stream {
         break;
       case "error":
         composer.refuse(frame);
-        edits.refuse(frame);
+        edits.now?.refuse(frame);
         break;
       case "signed_out":
         socket.end();
@@ -93,6 +94,11 @@ export class Stream {
         break;
     }
     scroll.keep();
+  }
+
+  // An answer is to be expected.
+  prepare() {
+    return this.#writing.ready.catch(() => {}); // whoever needs it tries again
   }
 
   // Watch every answer on the page that is not finished, from where it was left.
@@ -162,10 +168,13 @@ export class Stream {
   }
 
   #watchNew() {
-    for (const article of this.#page.thread.openReplies) {
+    const { openReplies } = this.#page.thread;
+    const module = this.#writing.now;
+    if (!module && openReplies.length) return void this.#writing.ready.then(() => this.#watchNew(), () => {});
+    for (const article of openReplies) {
       const id = article.dataset.reply;
       if (this.#replies.has(id)) continue;
-      this.#replies.set(id, new Reply(article));
+      this.#replies.set(id, new module.Reply(article));
       this.#attach(this.#replies.get(id), null);
     }
     this.#forgetGone();

@@ -1,10 +1,32 @@
 // Another conversation without another page: what a link leads to is fetched, and takes the place of what is shown.
 // Whatever goes wrong, the browser follows the link.
 import { isPlain } from "./forms.js";
-import { recall, remember } from "./places.js";
 
 const CONVERSATION = /^\/(?:c\/([0-9a-f-]{36})\/)?$/;
 const FRESH_MS = 5000; // a page that was fetched when the button went down may be that old
+
+// Where one was in each conversation is remembered for as long as the tab is there: {message, top, from}, the first
+// message that was in sight, how far its top was below that of the window, and the oldest one on the page.
+function keyOf({ user, conversation }) {
+  return `place:${user}:${conversation}`;
+}
+
+function remember(thread, place) {
+  try {
+    if (place) sessionStorage.setItem(keyOf(thread), JSON.stringify(place));
+    else sessionStorage.removeItem(keyOf(thread));
+  } catch {
+    // The page opens at its end.
+  }
+}
+
+function recall(thread) {
+  try {
+    return JSON.parse(sessionStorage.getItem(keyOf(thread)));
+  } catch {
+    return null;
+  }
+}
 
 // The conversation that an address leads to ("": a new one), or null if it leads elsewhere.
 function conversationOf({ origin, pathname, search }) {
@@ -63,10 +85,12 @@ export class Switching {
     else if (conversation !== (this.#page.thread.conversation ?? "")) this.#go(location, () => this.#leave());
   }
 
-  // A page that was loaded as a whole has only the newest messages; one may have been further back.
+  // A page that was loaded as a whole is at its end, and has only the newest messages.
   #resume() {
     const place = location.hash ? null : recall(this.#page.thread);
-    if (place && !document.getElementById(place.message)) this.#go(location, () => {});
+    if (!place) return;
+    if (document.getElementById(place.message)) this.#page.scroll.enter(place);
+    else this.#go(location, () => {});
   }
 
   // As much of a conversation as one had seen of it.
@@ -99,7 +123,7 @@ export class Switching {
 
   // What is being sent is kept by a page that is left, and looked for by the next.
   get #isBusy() {
-    return this.#page.composer.isBusy || this.#page.edits.isSending;
+    return this.#page.composer.isBusy || this.#page.edits.now?.isSending;
   }
 
   async #fetch(address) {

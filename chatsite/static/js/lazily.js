@@ -1,0 +1,48 @@
+// Behaviours that are fetched when they are first used, so that a page is ready sooner.
+import { isPlain } from "./forms.js";
+
+export class Lazy {
+  now = null; // what `load` gave, once it is there
+  #load;
+  #ready = null;
+
+  constructor(load) {
+    this.#load = load;
+  }
+
+  get ready() {
+    this.#ready ??= this.#load().then(
+      (made) => (this.now = made),
+      (error) => {
+        this.#ready = null; // the next use tries again
+        throw error;
+      },
+    );
+    return this.#ready;
+  }
+
+  // The first click on what `selector` names waits for the behaviour, then happens; without it, it happens as it is.
+  onClick(selector) {
+    document.addEventListener(
+      "click",
+      async (event) => {
+        const control = this.now ? null : event.target.closest(selector);
+        if (!control || !isPlain(event)) return;
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        await this.ready.catch(() => (this.now = {})); // nor does it wait a second time
+        control.click();
+      },
+      true,
+    );
+    return this;
+  }
+}
+
+// A style sheet, once it applies.
+export function style(href) {
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+  const applied = new Promise((resolve) => link.addEventListener("load", resolve, { once: true }));
+  document.head.append(link);
+  return applied;
+}
