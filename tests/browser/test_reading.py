@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
-from chatsite.chat import presenting
-from chatsite.chat.live import LiveReply
-from chatsite.chat.models import Turn
 from tests.browser.steps import answer, ask, finish
-from tests.pages import rows
-from workers.events import Event, Kind, Offset
+from tests.browser.writing import WrittenAnswer, begin_answer
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -101,71 +96,19 @@ WATCH = """() => {
   };
   look();
 }"""
-NEXT_PICTURE = "() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))"
-
-
-class Server:
-    """What a page hears over its socket, said by the test, made by what makes it on the site."""
-
-    def __init__(self, page: Page, turn: Turn) -> None:
-        self._page = page
-        self._turn = turn
-        self._live = LiveReply(turn.pk, "en")
-        self._socket: WebSocketRoute | None = None
-        self._text = ""
-        self._sequence = 0
-        page.route_web_socket("**/ws/", self._opened)
-
-    def _opened(self, socket: WebSocketRoute) -> None:
-        self._socket = socket
-        self._tell(self._event(Kind.STARTED))
-
-    def write(self, text: str) -> None:
-        """A delta for each character, as a slow model writes."""
-        for place, character in enumerate(text):
-            self._tell(self._event(Kind.DELTA, text=character, position=len(self._text)))
-            self._text += character
-            if place % 3 == 0:
-                self._page.evaluate(NEXT_PICTURE)
-
-    def finish(self) -> None:
-        """The last frame, with the whole article."""
-        completion = self._turn.completion
-        assert completion
-        completion.status, completion.text = "done", self._text
-        html = presenting.render_reply(self._turn)
-        self._send({"type": "finished", "reply": str(self._turn.pk), "status": "done", "html": html})
-        self._page.evaluate(NEXT_PICTURE)
-
-    def _event(self, kind: str, **content: Any) -> Event:
-        self._sequence += 1
-        return Event(Offset(1, self._sequence), kind, **content)
-
-    def _tell(self, event: Event) -> None:
-        for frame in self._live.receive([event]):
-            self._send(frame)
-
-    def _send(self, frame: dict[str, Any]) -> None:
-        assert self._socket
-        self._socket.send(orjson.dumps(frame).decode())
 
 
 @pytest.fixture
-def server(page: Page, alice: Any) -> Server:
-    """An answer that the page shows and the test writes."""
-    turn = rows.turn(alice, "Write.", "", status="running")
-    server = Server(page, turn)
-    page.goto(f"/c/{turn.conversation_id}/")
-    expect(page.locator(".reply")).to_have_attribute("data-state", "writing")
-    return server
+def written(page: Page, alice: Any) -> WrittenAnswer:
+    return begin_answer(page, alice)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_that_is_shown_moves_while_more_is_written(page: Page, server: Server, width: int) -> None:
+def test_nothing_that_is_shown_moves_while_more_is_written(page: Page, written: WrittenAnswer, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate(WATCH)
-    server.write(EVERYTHING)
-    server.finish()
+    written.write(EVERYTHING)
+    written.finish()
     expect(page.locator(".answer > h3, .answer > .table, .answer > .code, .answer > .formula")).to_have_count(5)
     assert page.evaluate("() => window.jumps") == []
 

@@ -9,6 +9,7 @@ import { Earlier } from "./earlier.js";
 import { listenToKeys } from "./keys.js";
 import { Lazy, style } from "./lazily.js";
 import { Preview } from "./preview.js";
+import { Ready } from "./ready.js";
 import { Scroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { Stream } from "./stream.js";
@@ -56,7 +57,7 @@ const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ sock
 const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ socket, thread }));
 ratings.onClick("[data-action=rate], [data-action=reason]");
 new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(socket) ?? {}).onClick(
-  "[data-action=again], [data-action=correct], [data-action=choose]",
+  "[data-action=again], [data-action=correct], [data-action=compare], [data-action=choose]",
 );
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
 new Lazy(() => import("./tables.js")).onClick(".table-bar button");
@@ -64,10 +65,11 @@ const search = new Lazy(async () => {
   const [{ Search }] = await Promise.all([import("./search.js"), style(document.getElementById("search").dataset.style)]);
   return new Search();
 }).onClick("[data-action=search]");
+const ready = new Ready((text) => composer.note(text));
 const preview = new Preview({ socket, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({
-  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, decorate },
+  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, ready, decorate },
 });
 
 // Who types will get an answer.

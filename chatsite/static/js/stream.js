@@ -211,6 +211,7 @@ export class Stream {
     this.#replies.delete(reply);
     const article = thread.finish(reply, html);
     announcer.finish(reply, article);
+    this.#page.ready.tell(article);
     this.#page.decorate(article);
     this.#page.composer.showStop(this.isWriting);
   }

@@ -1,0 +1,95 @@
+"""Somebody who is elsewhere hears that an answer is ready: in the title, and by a notification if they asked for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.backends.fake_provider import FakeProvider
+from tests.browser.steps import answer, ask, finish
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+Connect = Callable[..., Any]
+OpenPage = Callable[..., Page]
+
+# A browser whose window can be looked away from, which counts what it is asked and what it is told to show.
+AWAY = """() => {
+  window.isAway = false;
+  window.asked = 0;
+  window.notified = [];
+  Object.defineProperty(document, "hidden", { get: () => window.isAway });
+  class Told extends EventTarget {
+    static permission = "default";
+    static async requestPermission() {
+      window.asked++;
+      Told.permission = window.answers ?? "granted";
+      return Told.permission;
+    }
+    constructor(title, { body }) {
+      super();
+      window.notified.push(`${title}: ${body}`);
+    }
+  }
+  window.Notification = Told;
+}"""
+LOOK = """(isAway) => {
+  window.isAway = isAway;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def page(open_page: OpenPage, alice: Any) -> Page:
+    page = open_page(alice)
+    page.add_init_script(f"({AWAY})()")
+    page.goto("/")
+    return page
+
+
+def answer_while_away(page: Page, connect: Connect, provider: FakeProvider, text: str) -> None:
+    provider.gate.clear()
+    connect("gate3-tokens8")
+    reply = ask(page, text)
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    page.evaluate(LOOK, True)
+    provider.release()
+    finish(reply)
+
+
+def test_the_title_counts_answers_that_nobody_has_seen(page: Page, connect: Connect, provider: FakeProvider) -> None:
+    answer_while_away(page, connect, provider, "First question")
+    expect(page).to_have_title("(1) First question - Switchyard")
+    answer_while_away(page, connect, provider, "Second question")
+    expect(page).to_have_title("(2) First question - Switchyard")
+    assert page.evaluate("() => [window.asked, window.notified.length]") == [0, 0]
+    page.evaluate(LOOK, False)
+    expect(page).to_have_title("First question - Switchyard")
+    finish(ask(page, "Third question"))
+    expect(page).to_have_title("First question - Switchyard")
+
+
+def test_a_notification_comes_if_one_has_asked_for_it(page: Page, connect: Connect, provider: FakeProvider) -> None:
+    bell = page.get_by_role("button", name="Tell me when an answer is ready")
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "true")
+    answer_while_away(page, connect, provider, "A question")
+    assert page.evaluate("() => window.notified") == ["The answer is ready: A question"]
+    page.evaluate(LOOK, False)
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    answer_while_away(page, connect, provider, "Another question")
+    assert page.evaluate("() => [window.asked, window.notified.length]") == [1, 1]
+
+
+def test_a_browser_that_may_not_tell_says_so(page: Page) -> None:
+    page.evaluate("() => { window.answers = 'denied'; }")
+    bell = page.get_by_role("button", name="Tell me when an answer is ready")
+    bell.click()
+    expect(page.locator("#note")).to_contain_text(re.compile("does not let this site notify you"))
+    expect(bell).to_have_attribute("aria-pressed", "false")
