@@ -45,6 +45,12 @@ def ask(page: Page, text: str) -> Locator:
     return send(page, text)
 
 
+def begin_anew(page: Page) -> None:
+    """Leave for a new conversation, and be there."""
+    page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".welcome")).to_be_visible()
+
+
 def finish(reply: Locator, status: str = "done") -> Locator:
     """Wait for the end of an answer."""
     expect(reply).to_have_attribute("data-status", status)

@@ -41,7 +41,7 @@ def test_nothing_is_wider_than_a_phone(open_page: OpenPage, alice: Any, connect:
     assert not scrolls_sideways(page)
     reply.get_by_text("Why?").click()
     assert not scrolls_sideways(page)
-    page.get_by_label("Rename or delete this conversation").click()
+    page.get_by_label("Options of this conversation").click()
     assert not scrolls_sideways(page)
 
 

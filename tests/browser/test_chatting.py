@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
-from tests.browser.steps import LETTER, answer, ask, assert_from_letter, finish, send, sign_in
+from tests.browser.steps import LETTER, answer, ask, assert_from_letter, begin_anew, finish, send, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -30,7 +30,7 @@ def test_a_new_conversation_gets_its_address_and_its_place_in_the_sidebar(page: 
     assert "/c/" in page.url
     current = page.locator("#conversations [aria-current]")
     expect(current).to_contain_text("Classify as billing")
-    page.get_by_role("link", name="New conversation").click()
+    begin_anew(page)
     expect(page.locator(".message")).to_have_count(0)
     expect(page.get_by_label("Message", exact=True)).to_be_focused()
     page.locator("#conversations a").first.click()

@@ -10,7 +10,7 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from chatsite.chat.models import Turn
-from tests.browser.steps import ask, finish, send
+from tests.browser.steps import ask, begin_anew, finish, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -120,7 +120,7 @@ def test_a_draft_survives_a_reload_and_belongs_to_its_conversation(page: Page) -
     typed(page).fill("half a thought")
     page.reload()
     expect(typed(page)).to_have_value("half a thought")
-    page.get_by_role("link", name="New conversation").click()
+    begin_anew(page)
     expect(typed(page)).to_have_value("")
     page.locator("#conversations a").first.click()
     expect(typed(page)).to_have_value("half a thought")

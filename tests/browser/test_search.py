@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import finish, send
+from tests.browser.steps import begin_anew, finish, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -17,8 +17,7 @@ def test_what_was_said_is_found_by_keys_alone(page: Page, connect: Callable[...,
     connect("echo")
     page.locator("#composer").get_by_text("Chat", exact=True).click()
     finish(send(page, 'The crêpe <img src=x onerror="alert(1)"> harbour'))
-    page.get_by_role("link", name="New conversation").click()
-    expect(page.locator(".message")).to_have_count(0)
+    begin_anew(page)
     page.get_by_label("Message", exact=True).fill("Half a thought")
     page.keyboard.press("Control+k")
     dialog = page.get_by_role("dialog", name="Search")
@@ -37,5 +36,5 @@ def test_what_was_said_is_found_by_keys_alone(page: Page, connect: Callable[...,
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".message:target")).to_be_in_viewport()
-    page.get_by_role("link", name="New conversation").click()
+    begin_anew(page)
     expect(page.get_by_label("Message", exact=True)).to_have_value("Half a thought")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from chatsite.chat.models import Message
 from chatsite.writing.models import Draft
-from tests.browser.steps import ask, finish
+from tests.browser.steps import ask, begin_anew, finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -101,7 +101,7 @@ def test_commands_are_completed_by_keys(page: Page) -> None:
 
 def test_arrow_keys_bring_back_what_was_sent_and_what_was_being_typed(page: Page) -> None:
     finish(ask(page, "in another conversation"))
-    page.get_by_role("link", name="New conversation").click()
+    begin_anew(page)
     page.wait_for_load_state()
     finish(ask(page, "one\ntwo"))
     finish(ask(page, "last"))

@@ -38,7 +38,17 @@ class WrittenAnswer:
             self._tell(self._event(Kind.DELTA, text=character, position=len(self._text)))
             self._text += character
             if place % seen == 0:
-                self._page.evaluate(NEXT_PICTURE)
+                self._wait_until_shown()
+        self._wait_until_shown()
+
+    def _wait_until_shown(self) -> None:
+        # The page takes frames in their order, and shows this one in the line that says what it waits for.
+        position = str(len(self._text))
+        self._send({"type": "position", "reply": str(self._turn.pk), "text": position})
+        self._page.wait_for_function(
+            "(position) => document.querySelector('.place').textContent === position", arg=position
+        )
+        self._page.evaluate(NEXT_PICTURE)
 
     def finish(self) -> None:
         """The last frame, with the whole article."""

@@ -7,7 +7,7 @@ import { decorate } from "./decorate.js";
 import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
 import { listenToKeys } from "./keys.js";
-import { Lazy, style } from "./lazily.js";
+import { Lazy } from "./lazily.js";
 import { Preview } from "./preview.js";
 import { Ready } from "./ready.js";
 import { Scroll } from "./scroll.js";
@@ -61,10 +61,7 @@ new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(so
 );
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
 new Lazy(() => import("./tables.js")).onClick(".table-bar button");
-const search = new Lazy(async () => {
-  const [{ Search }] = await Promise.all([import("./search.js"), style(document.getElementById("search").dataset.style)]);
-  return new Search();
-}).onClick("[data-action=search]");
+const search = new Lazy(async () => new (await import("./search.js")).Search());
 const ready = new Ready((text) => composer.note(text));
 const preview = new Preview({ socket, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
@@ -79,7 +76,20 @@ function stopNewest() {
   if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
 }
 
+// At once, so that whoever types on is heard.
+function openSearch() {
+  const dialog = document.getElementById("search");
+  if (!dialog.open) dialog.showModal();
+  document.getElementById("search-query").select();
+  search.ready.catch(() => location.assign(document.querySelector("[data-action=search]").href));
+}
+
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-action=search]")) {
+    event.preventDefault();
+    openSearch();
+  }
+
   const starter = event.target.closest("[data-action=try]");
   if (starter) {
     event.preventDefault();
@@ -94,7 +104,7 @@ document.querySelector("[data-action=sign-out]").addEventListener("submit", () =
   composer.end();
   forgetDrafts(thread.user);
 });
-listenToKeys({ composer, search, stopNewest });
+listenToKeys({ composer, openSearch, stopNewest });
 new Switching({ thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier, decorate });
 decorate(document);
 socket.open();

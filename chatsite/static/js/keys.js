@@ -1,6 +1,6 @@
 // Keys that work wherever the focus is.
 
-export function listenToKeys({ composer, search, stopNewest }) {
+export function listenToKeys({ composer, openSearch, stopNewest }) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.isComposing) {
       const menu = document.querySelector(".menu[open]");
@@ -9,7 +9,7 @@ export function listenToKeys({ composer, search, stopNewest }) {
     }
     if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
       event.preventDefault();
-      search.ready.then((quick) => quick.open());
+      openSearch();
     }
     const place = event.altKey && /^Digit(\d)$/.exec(event.code)?.[1];
     if (place && composer.choose(Number(place))) event.preventDefault();

@@ -38,11 +38,3 @@ export class Lazy {
     return this;
   }
 }
-
-// A style sheet, once it applies.
-export function style(href) {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
-  const applied = new Promise((resolve) => link.addEventListener("load", resolve, { once: true }));
-  document.head.append(link);
-  return applied;
-}

@@ -12,23 +12,14 @@ export class Search {
 
   constructor() {
     document.addEventListener("click", (event) => {
-      if (event.target.closest("[data-action=search]")) {
-        event.preventDefault();
-        this.open();
-      } else if (event.target === this.#dialog || event.target.closest("[data-action=close-search]")) {
-        this.#dialog.close();
-      }
+      if (event.target === this.#dialog || event.target.closest("[data-action=close-search]")) this.#dialog.close();
     });
     this.#input.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#look(), PAUSE_MS);
     });
     this.#dialog.addEventListener("keydown", (event) => this.#pressed(event));
-  }
-
-  open() {
-    if (!this.#dialog.open) this.#dialog.showModal();
-    this.#input.select();
+    if (this.#input.value) this.#look(); // typed while this was fetched
   }
 
   async #look() {

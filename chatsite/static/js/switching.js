@@ -72,6 +72,7 @@ export class Switching {
     const isHere = link && conversationOf(link) === (this.#page.thread.conversation ?? "");
     if (!link || (isHere && link.hash)) return; // the browser goes to a place on this page by itself
     event.preventDefault();
+    link.closest("dialog")?.close();
     this.#go(link, () => {
       this.#leave();
       history.pushState(null, "", link.pathname);
@@ -148,7 +149,6 @@ export class Switching {
     const { thread, composer, preview, stream, scroll, sidebar, announcer, earlier, decorate } = this.#page;
     composer.leave();
     stream.leave();
-    document.querySelector("dialog[open]")?.close();
     thread.show(page);
     sidebar.close();
     sidebar.markCurrent(thread.conversation ?? "");
