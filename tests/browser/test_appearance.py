@@ -155,12 +155,3 @@ def test_one_can_sign_in_send_and_read_without_a_script(open_page: OpenPage, ali
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("alert")).to_contain_text("There is no route /nonsense.")
     expect(page.get_by_label("Message", exact=True)).to_have_value("/nonsense")
-
-
-def test_the_first_page_is_light(open_page: OpenPage, alice: Any) -> None:
-    page = open_page(alice)
-    sizes: list[int] = []
-    page.on("response", lambda response: sizes.append(len(response.body())))
-    page.goto("/", wait_until="networkidle")
-    assert len(sizes) < 40
-    assert sum(sizes) < 300_000
