@@ -128,7 +128,7 @@ def test_the_page_stays_where_one_reads(page: Page, connect: Connect, provider: 
     expect(page.get_by_role("button", name="Newest")).to_be_hidden()
     page.mouse.move(640, 300)
     page.mouse.wheel(0, -2000)
-    expect(page.get_by_role("button", name="Newest")).to_be_visible()
+    expect(page.locator("#jump")).to_be_visible()
     place = page.evaluate("() => scrollY")
     provider.release()
     finish(reply)
