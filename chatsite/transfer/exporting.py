@@ -74,7 +74,7 @@ def data(conversation: Conversation) -> dict[str, Any]:
     """A conversation as data. Times are ISO 8601, ids are those of this installation."""
     facts = ("turn__decision", "turn__completion__model", "turn__completion__answered_by")
     messages = conversation.messages.select_related(*facts).defer("turn__completion__prompt")
-    messages = messages.prefetch_related("turn__ratings").order_by("created_at")
+    messages = messages.prefetch_related("turn__ratings", "attachments").order_by("created_at")
     return {
         "id": conversation.pk,
         "title": conversation.title,
