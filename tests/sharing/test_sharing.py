@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.chat import turns
+from chatsite.chat import ratings, turns
 from chatsite.chat.models import Conversation, Turn
 from chatsite.sharing.models import Share
 from tests.pages import rows
@@ -72,6 +72,13 @@ def test_a_link_shows_what_was_there_until_it_is_brought_up_to_date(turn: Turn, 
     content = signed_in(bob).get(address).content.decode()
     assert "A later answer" in content
     assert "A later title" in content
+
+
+def test_what_the_owner_thinks_of_an_answer_is_not_shared(turn: Turn, alice: Any, bob: Any) -> None:
+    ratings.rate(alice, reply_id=turn.pk, value="down", reason="Nonsense again")
+    content = signed_in(bob).get(share(turn)).content.decode()
+    assert "The answer" in content
+    assert "Nonsense again" not in content
 
 
 def test_an_answer_that_is_still_being_written_is_not_shared(turn: Turn, alice: Any, bob: Any) -> None:
