@@ -60,8 +60,8 @@ def submit(
         sent = attachments.sendable(user, files)
         if not (text or sent):
             raise RefusedError("unreadable_files")
-        drafts.clear(user, conversation.pk if conversation else None, has_files=bool(sent))
-        title = titling.first_words(text or attachments.names(sent))
+        drafts.clear(user, conversation.pk if conversation else None, text, has_files=bool(sent))
+        title = titling.first_words(" · ".join(filter(None, [text, attachments.names(sent)])))
         within = conversation or Conversation.objects.create(user=user, title=title)
         leaf = branches.leaf_of(within)
         message = Message.objects.create(

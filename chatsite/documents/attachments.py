@@ -104,9 +104,9 @@ def sendable(user: Any, ids: Sequence[Any]) -> list[UUID]:
     return [pk for pk, status in found if status not in UNREADABLE]
 
 
-def names(ids: Iterable[UUID]) -> str:
-    """What these files are called."""
-    return ", ".join(Attachment.objects.filter(pk__in=list(ids)).values_list("name", flat=True))
+def names(ids: Sequence[UUID]) -> str:
+    """What these files are called; nothing of none."""
+    return "" if not ids else ", ".join(Attachment.objects.filter(pk__in=list(ids)).values_list("name", flat=True))
 
 
 def attach(user: Any, ids: Iterable[UUID], message: Any) -> None:

@@ -57,14 +57,20 @@ def touch(user: Any, conversation_id: UUID | None, tab: str) -> None:
     transaction.on_commit(partial(_tell, user, conversation_id, revision, tab), robust=True)
 
 
-def clear(user: Any, conversation_id: UUID | None, has_files: bool = False) -> None:
-    """What stood there, or the files beside it, has been sent: call it in the transaction that saves the message."""
+def clear(user: Any, conversation_id: UUID | None, sent: str, has_files: bool = False) -> None:
+    """A message has been sent: call it in the transaction that saves it.
+
+    What stands in the draft is no draft any more if it is that text, or the beginning of it that was kept last; it may
+    be the next one, as while a message waits for an answer. Its files are gone from there in any case.
+    """
     theirs = Draft.objects.filter(user=user, conversation=conversation_id)
-    if not has_files:
-        theirs = theirs.exclude(text="", pasted=[])
-    if theirs.update(text="", pasted=[], revision=F("revision") + 1):
-        revision = Draft.objects.values_list("revision", flat=True).get(user=user, conversation=conversation_id)
-        transaction.on_commit(partial(_tell, user, conversation_id, revision, ""), robust=True)
+    kept = theirs.first()
+    if kept is None:
+        return
+    is_sent = bool(kept.whole) and sent.startswith(kept.whole)
+    if is_sent or has_files:
+        theirs.update(revision=F("revision") + 1, **({"text": "", "pasted": []} if is_sent else {}))
+        transaction.on_commit(partial(_tell, user, conversation_id, kept.revision + 1, ""), robust=True)
 
 
 def _storable(text: str) -> str:

@@ -33,3 +33,8 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft {self.revision} of {self.user_id}"
+
+    @property
+    def whole(self) -> str:
+        """All of it as the one text that would be sent."""
+        return "\n\n".join(part for part in (self.text, *self.pasted) if part.strip()).strip()

@@ -125,3 +125,15 @@ def test_without_scripts_files_are_sent_with_the_form(open_page: Callable[..., P
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".message.user .file-name")).to_have_text("letter.pdf")
     expect(page.locator(".reply[data-status=done]")).to_be_visible()
+
+
+def test_files_stay_with_their_conversation(page: Page, connect: Connect) -> None:
+    connect("tokens2")
+    finish(ask(page, "Hello"))
+    page.get_by_label("Attach files").set_input_files([payload("a.txt", b"Some words")])
+    expect(page.locator("#files [data-state=ready]")).to_have_count(1)
+    page.get_by_role("link", name="New conversation").first.click()
+    expect(page.locator(".message")).to_have_count(0)
+    expect(page.locator("#files .file")).to_have_count(0)
+    page.locator("#conversations a").first.click()
+    expect(page.locator("#files .file-name")).to_have_text(["a.txt"])

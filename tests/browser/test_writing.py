@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from chatsite.chat.models import Message
 from chatsite.writing.models import Draft
+from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import ask, begin_anew, finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -146,3 +147,24 @@ def test_a_long_paste_is_a_block_that_can_be_read_changed_and_removed(page: Page
     expect(bubble).not_to_contain_text("Line 59", use_inner_text=True)
     bubble.get_by_text("Show all").click()
     expect(bubble).to_contain_text("Line 59 of what was pasted, <b>as it is</b>.", use_inner_text=True)
+
+
+def test_a_browser_that_keeps_nothing_loses_nothing_of_what_is_being_written(
+    page: Page, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
+    page.reload()
+    page.wait_for_load_state()
+    first = ask(page, "First")
+    typed(page).fill("Second")
+    page.keyboard.press("Enter")
+    expect(page.locator("#waiting li")).to_have_count(1)
+    with page.expect_response(lambda response: "Third" in (response.request.post_data or "")):
+        typed(page).fill("Third")
+    provider.release()
+    finish(first)
+    finish(page.locator(".reply").nth(1))
+    expect(typed(page)).to_have_value("Third")
+    page.reload()
+    expect(typed(page)).to_have_value("Third")

@@ -205,6 +205,7 @@ def test_a_message_takes_its_files_along_once(alice: Any, defaults: None) -> Non
 def test_a_message_in_other_words_has_the_same_files(client: Client, alice: Any, defaults: None) -> None:
     turn = turns.submit(alice, text="Summarise this", files=[str(added(alice).pk)])
     edited = turns.edit(alice, message_id=turn.message_id, text="")
+    assert turn.conversation.title == "Summarise this · a.txt"
     first, second = Attachment.objects.order_by("message__created_at")
     assert (first.message, second.message) == (turn.message, edited.message)
     assert (second.name, second.text, bytes(second.content.data)) == (first.name, first.text, bytes(first.content.data))

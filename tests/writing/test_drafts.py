@@ -86,7 +86,9 @@ def test_a_draft_is_cleared_when_its_message_is_accepted_and_goes_with_its_conve
     client.force_login(alice)
     keep(client, conversation, "Hello")
     keep(client, None, "for another one")
-    turns.submit(alice, text="Hello", conversation_id=conversation.pk)
+    turns.submit(alice, text="Another one, which has waited", conversation_id=conversation.pk)
+    assert client.get("/draft/", {"conversation": conversation.pk}).json()["text"] == "Hello"
+    turns.submit(alice, text="Hello there", conversation_id=conversation.pk)
     cleared = client.get("/draft/", {"conversation": conversation.pk}).json()
     assert cleared == {"text": "", "pasted": [], "revision": 2, "files": ""}
     assert client.get("/draft/").json()["text"] == "for another one"

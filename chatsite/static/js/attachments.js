@@ -33,7 +33,8 @@ export class Attachments {
       this.#chooser.value = "";
     });
     form.elements.text.addEventListener("paste", (event) => {
-      if (!event.clipboardData.files.length) return;
+      // Tables and documents bring a picture of themselves along: what has a text is pasted as that.
+      if (!event.clipboardData.files.length || event.clipboardData.getData("text/plain")) return;
       event.preventDefault();
       this.#add(event.clipboardData.files);
     });

@@ -40,7 +40,7 @@ export class Pasted {
 
   #pastedInto(event) {
     const text = event.clipboardData.getData("text/plain").replace(/\r\n/g, "\n").trim();
-    if (event.clipboardData.files.length || (text.length < LONG_CHARACTERS && lineCount(text) < LONG_LINES)) return;
+    if (text.length < LONG_CHARACTERS && lineCount(text) < LONG_LINES) return;
     event.preventDefault();
     this.#list.append(this.#made(text));
     this.#changed();
