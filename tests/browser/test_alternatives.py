@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -95,6 +96,20 @@ def test_ones_own_message_is_edited_where_it_stands(page: Page, open_page: OpenP
         expect(answer(finish(each.locator(".reply")))).to_contain_text("Another")
     page.locator(".user").get_by_label("Previous version").click()
     expect(other.locator(".bubble")).to_have_text(["One", "Two"])
+
+
+def test_escape_ends_the_form_and_not_the_answer_that_is_being_written(
+    page: Page, connect: Callable[..., Any], provider: FakeProvider
+) -> None:
+    connect("gate2-tokens4")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1")
+    page.get_by_label("Edit this message").click()
+    expect(page.get_by_label("Your message")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Your message")).to_have_count(0)
+    provider.release()
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3")
 
 
 def test_an_edited_message_that_is_refused_stays_in_its_form(page: Page) -> None:

@@ -13,7 +13,7 @@ export class Edits {
     document.addEventListener("input", (event) => this.#typed(event));
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("submit", (event) => this.#submitted(event));
-    document.addEventListener("keydown", (event) => this.#pressed(event));
+    document.addEventListener("keydown", (event) => this.#pressed(event), true); // before the keys of the whole page
   }
 
   get isSending() {

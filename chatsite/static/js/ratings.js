@@ -11,12 +11,7 @@ export class Ratings {
     this.#thread = thread;
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("submit", (event) => this.#submitted(event));
-    document.addEventListener("keydown", (event) => {
-      const form = event.key === "Escape" && event.target.closest?.("form.reason");
-      if (!form || !form.closest(".message")) return;
-      event.stopImmediatePropagation(); // it means this form, not the answer that is being written
-      this.#close(form);
-    });
+    document.addEventListener("keydown", (event) => this.#pressed(event), true); // before the keys of the whole page
   }
 
   // What the person thinks of an answer now, said in whichever tab.
@@ -70,6 +65,13 @@ export class Ratings {
     form.remove();
     line.hidden = false;
     line.querySelector("a").focus();
+  }
+
+  #pressed(event) {
+    const form = event.key === "Escape" && event.target.closest?.("form.reason");
+    if (!form || !form.closest(".message")) return;
+    event.stopImmediatePropagation(); // it means this form, not the answer that is being written
+    this.#close(form);
   }
 
   #submitted(event) {
