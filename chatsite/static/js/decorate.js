@@ -8,8 +8,8 @@ const observer = new ResizeObserver((seen) => seen.forEach(({ target }) => name(
 function name(region) {
   const scrolls = region.scrollWidth > region.clientWidth + 1;
   region.parentElement.classList.toggle("scrolls", scrolls);
-  region.tabIndex = scrolls ? 0 : -1;
   if (!scrolls) return ["tabindex", "role", "aria-label"].forEach((each) => region.removeAttribute(each));
+  region.tabIndex = 0;
   region.setAttribute("role", "region");
   region.setAttribute("aria-label", nameOf(region));
 }
