@@ -16,6 +16,7 @@ urlpatterns = [
     path("conversations/", conversation_views.conversation_list, name="conversations"),
     path("messages/<uuid:message_id>/choose/", views.choose, name="message-choose"),
     path("messages/<uuid:message_id>/edit/", views.edit, name="message-edit"),
+    path("shortcuts/", views.shortcuts, name="shortcuts"),
     path("frames/", fallbacks.say, name="frames"),
     path("frames/events/", fallbacks.listen, name="frames-events"),
     path("frames/poll/", fallbacks.poll, name="frames-poll"),

@@ -33,6 +33,7 @@ from chatsite.chat.conversation_views import just_deleted
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.numbers import size
 from chatsite.chat.refusals import BusyError, RefusedError
+from chatsite.chat.shortcuts import SHORTCUTS
 from chatsite.chat.starters import STARTERS, starter_text
 from chatsite.documents import attachments
 from chatsite.documents.kinds import ACCEPTED, clean_name
@@ -144,6 +145,13 @@ def reply_text(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     return HttpResponse(completion.text if completion else "", content_type="text/plain; charset=utf-8")
 
 
+@login_required
+@require_safe
+def shortcuts(request: HttpRequest) -> HttpResponse:
+    """What the keyboard can do."""
+    return render(request, "chat/shortcuts.html", {"shortcuts": SHORTCUTS})
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What could not be read, with its own words for what is too big."""
     if isinstance(exception, RequestDataTooBig):
@@ -240,6 +248,7 @@ def _page(
         "is_open": is_open,
         "notes": _notes(request, keep=is_open),
         "starters": STARTERS,
+        "shortcuts": SHORTCUTS,
         "routes": access.route_titles(request.user, conversation and conversation.pk),
         "limit": settings.MESSAGE_MAX_BYTES,
         "limit_in_words": size(settings.MESSAGE_MAX_BYTES),

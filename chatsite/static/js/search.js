@@ -1,4 +1,4 @@
-// The quick search: Ctrl+K from anywhere in the chat.
+// The quick search; keys.js opens it from anywhere in the chat.
 
 const PAUSE_MS = 150; // in the typing
 
