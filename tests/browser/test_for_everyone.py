@@ -61,7 +61,8 @@ def test_whoever_wants_no_motion_gets_none(open_page: OpenPage, alice: Any) -> N
     page.goto("/")
     finish(send(page, f"Summarise this in one sentence:\n\n{LETTER}"))
     moving = """() => [...document.querySelectorAll("*")]
-        .flatMap((element) => ["", "::before", "::after"].map((part) => [element, getComputedStyle(element, part || null)]))
+        .flatMap((element) => ["", "::before", "::after"].map((part) => [element, part]))
+        .map(([element, part]) => [element, getComputedStyle(element, part || null)])
         .filter(([, style]) => style.animationName !== "none" || parseFloat(style.transitionDuration) > 0)
         .map(([element]) => element.outerHTML.slice(0, 100))"""
     assert page.evaluate(moving) == []
