@@ -75,6 +75,7 @@ def page(client: Client, address: str = "/", **headers: Any) -> str:
 def test_a_page_is_in_the_language_that_the_browser_asks_for(client: Client, alice: Any) -> None:
     assert '<html lang="en" dir="ltr">' in page(client)
     german = page(client, **IN_GERMAN)
+    assert '<button class="text-button" name="language" value="en" lang="en">English</button>' in german
     assert '<html lang="de" dir="ltr">' in german
     assert "Anmelden" in german
     assert '<html lang="en"' in page(client, HTTP_ACCEPT_LANGUAGE="fr")
