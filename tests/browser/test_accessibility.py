@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.template.loader import render_to_string
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
@@ -60,7 +61,6 @@ def test_pages_before_one_is_signed_in(open_page: OpenPage, alice: Any) -> None:
         f"/sign-in/{SignInLink.issue(user=alice)}/",
         "/sign-in/nonsense/",
         "/join/",
-        "/nowhere/",
     ):
         page.goto(address)
         found += faults(page, address)
@@ -70,6 +70,17 @@ def test_pages_before_one_is_signed_in(open_page: OpenPage, alice: Any) -> None:
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
     found += faults(page, "a failed sign-in")
+    assert found == []
+
+
+def test_error_pages(open_page: OpenPage) -> None:
+    page = open_page(None)
+    found = []
+    for name in ("400", "403", "403_csrf", "404", "413", "500", "503"):
+        body = render_to_string(f"{name}.html", {"limit": "2 MB", "request_id": "an-id"})
+        page.route(f"**/{name}/", lambda route, body=body: route.fulfill(body=body, content_type="text/html"))
+        page.goto(f"/{name}/")
+        found += faults(page, name, ["light", "phone"])
     assert found == []
 
 
