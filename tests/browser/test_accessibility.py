@@ -78,7 +78,7 @@ def test_error_pages(open_page: OpenPage) -> None:
     found = []
     for name in ("400", "403", "403_csrf", "404", "413", "500", "503"):
         body = render_to_string(f"{name}.html", {"limit": "2 MB", "request_id": "an-id"})
-        page.route(f"**/{name}/", lambda route, body=body: route.fulfill(body=body, content_type="text/html"))
+        page.route(f"**/{name}/", lambda route, request, body=body: route.fulfill(body=body, content_type="text/html"))
         page.goto(f"/{name}/")
         found += faults(page, name, ["light", "phone"])
     assert found == []
