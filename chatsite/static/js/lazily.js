@@ -5,6 +5,7 @@ export class Lazy {
   now = null; // what `load` gave, once it is there
   #load;
   #ready = null;
+  #isAway = false; // it could not be fetched
 
   constructor(load) {
     this.#load = load;
@@ -26,11 +27,11 @@ export class Lazy {
     document.addEventListener(
       "click",
       async (event) => {
-        const control = this.now ? null : event.target.closest(selector);
+        const control = this.now || this.#isAway ? null : event.target.closest(selector);
         if (!control || !isPlain(event)) return;
         event.preventDefault();
         event.stopImmediatePropagation();
-        await this.ready.catch(() => (this.now = {})); // nor does it wait a second time
+        await this.ready.catch(() => (this.#isAway = true));
         control.click();
       },
       true,

@@ -72,7 +72,7 @@ export class Stream {
         if (reply) this.#finish(frame);
         break;
       case "rated":
-        ratings.ready.then((shown) => shown.show(frame));
+        ratings.ready.then((shown) => shown.show(frame), () => {}); // a reload shows it too
         break;
       case "corrected":
         composer.note(frame.text);
