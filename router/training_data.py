@@ -31,6 +31,7 @@ LONGER_SHARE = 0.2
 FOREIGN_SHARE = 0.15
 TYPO_SHARE = 0.3
 CONTEXT_SHARE = 0.15
+AFTER_SHARE = 0.7
 EXTRA_GENERATE_ROWS = 3000
 # A long text of these kinds, sent without a word, is nothing that one would want shortened.
 NO_PROSE = frozenset({"code", "data", "log", "list", "form", "table"})
@@ -97,7 +98,8 @@ def own_samples(seed: int, folder: Path = OWN_DATA) -> list[Sample]:
     rng = random.Random(seed)  # noqa: S311 (not for secrets)
     messages = _read_folder(folder / "messages", "text", "role", "lang")
     instructions = _read_folder(folder / "instructions", "text", "role", "lang", "place")
-    passages = _Passages(_read_folder(folder / "passages", "text", "kind", "lang"), messages, rng)
+    texts = _read_folder(folder / "passages", "text", "kind", "lang")
+    passages = _Passages(texts, messages, rng)
     patterns = Patterns(folder / "patterns.toml", rng)
     return [
         *_messages(messages, rng),
@@ -105,6 +107,7 @@ def own_samples(seed: int, folder: Path = OWN_DATA) -> list[Sample]:
         *_joined(_Written(instructions, rng), passages, rng),
         *_joined(_Drawn(patterns), passages, rng),
         *_alone(patterns, rng),
+        *_about(_read_folder(folder / "questions", "passage", "text", "role"), texts, rng),
     ]
 
 
@@ -174,6 +177,14 @@ def _alone(patterns: Patterns, rng: random.Random) -> Iterator[Sample]:
             drawn = patterns.alone(role)
             text = hurried(drawn.text, rng) if rng.random() < TYPO_SHARE else drawn.text
             yield Sample(text, role, drawn.pattern, "pattern")
+
+
+def _about(rows: Sequence[dict[str, Any]], texts: Sequence[dict[str, Any]], rng: random.Random) -> Iterator[Sample]:
+    """What is asked about one passage alone, with that passage."""
+    for row in rows:
+        [passage] = [text["text"] for text in texts if text["text"].startswith(row["passage"])]
+        place = "after" if rng.random() < AFTER_SHARE else "before"
+        yield Sample(_join(row["text"], place, passage, rng), row["role"], passage, "about")
 
 
 def hurried(text: str, rng: random.Random) -> str:
