@@ -26,9 +26,13 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def thin(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read a tenth of the messages too."""
+    """Read a tenth of the messages too, and the passages that they are about."""
     read = training_data._read_folder
-    monkeypatch.setattr(training_data, "_read_folder", lambda *arguments: read(*arguments)[::10])
+
+    def read_some(folder: Path, *fields: str) -> list[dict[str, Any]]:
+        return read(folder, *fields)[:: 1 if folder.name == "passages" else 10]
+
+    monkeypatch.setattr(training_data, "_read_folder", read_some)
 
 
 def write_rows(path: Path, *rows: dict[str, Any]) -> Path:
