@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers import prompts
@@ -64,6 +64,8 @@ def test_what_is_no_mark_stays_as_it_is() -> None:
     assert Attached("a", text).neutralised().text == text
 
 
+@settings(deadline=None)
+@example(window=927, count=3, message="", is_dense=True)
 @given(st.integers(400, 6000), st.integers(1, 3), st.text(max_size=200), st.booleans())
 def test_nothing_exceeds_the_window(window: int, count: int, message: str, is_dense: bool) -> None:
     book = Attached("book", ("長い文章。" if is_dense else "Some words of a long book. ") * 3000)

@@ -26,7 +26,7 @@ HISTORY = [{"role": "user", "content": "What happened?"}, {"role": "assistant", 
 
 def run(backend: Backend, role: str, message: str, history: Any = (), **fields: Any) -> tuple[str, Outcome]:
     """The answer to a message, the way the product gets it: prompt first, then the backend."""
-    prompt = prompts.build(role, message=message, history=history, context_window=4096, max_output_tokens=512, **fields)
+    prompt = prompts.build(role, message=message, history=history, context_window=0, max_output_tokens=512, **fields)
     deltas = backend.stream(Run(role=role, prompt=prompt.messages, options=prompt.options), Cancellation())
     pieces = []
     while True:
@@ -151,6 +151,8 @@ def test_the_oldest_messages_give_way_in_a_conversation() -> None:
     assert prompt.messages[1]["role"] == "user"
 
 
-def test_a_message_that_is_too_long_for_the_model_is_refused() -> None:
+def test_a_message_is_condensed_to_what_the_model_takes_and_refused_where_that_is_next_to_nothing() -> None:
+    prompt = prompts.build("generate", message="word " * 5000, context_window=1024, max_output_tokens=512)
+    assert 0 < prompt.share < 0.1
     with pytest.raises(ContextTooLongError):
-        prompts.build("generate", message="word " * 5000, context_window=1024, max_output_tokens=512)
+        prompts.build("generate", message="word " * 5000, context_window=128, max_output_tokens=512)

@@ -38,8 +38,8 @@ def build(
 ) -> Prompt:
     """The prompt with which a model plays `role` on `message`.
 
-    `history` holds the earlier messages of the conversation, oldest first; `attached` the files of this one. `template` and `labels` are the route's.
-    What is too long for `context_window` (0: there is no limit) is condensed. Raises `InputError` if the message lacks
+    `history` holds the earlier messages of the conversation, oldest first; `attached` the files of this one. `template`
+    and `labels` are the route's. What is too long for `context_window` (0: there is no limit) is condensed. Raises `InputError` if the message lacks
     what the role needs, `ContextTooLongError` if the window has no room for any of it.
     """
     with_files = in_blocks if role == "generate" else one_text

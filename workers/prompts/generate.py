@@ -68,7 +68,7 @@ def _fitted(message: str, attached: Sequence[Attached], room: int) -> tuple[str,
 
 def condensed_message(text: str, room: int) -> str:
     """A long message with its beginning and its end, where a person says what they want, and what fits between."""
-    ends = _END_CHARACTERS if room >= _END_CHARACTERS else room // 4
+    ends = min(_END_CHARACTERS, room // 4)  # no character takes more than a token
     head, middle, tail = text[:ends], text[ends:-ends], text[-ends:]
     room -= token_count(head) + token_count(tail) + _TOKENS_PER_MESSAGE
     return f"{head}{condense(middle, f'{head} {tail}', room)}{tail}"
