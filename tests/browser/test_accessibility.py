@@ -114,14 +114,23 @@ def test_the_chat_in_every_state(open_page: OpenPage, alice: Any, connect: Conne
     assert found == []
 
 
-@pytest.mark.parametrize(
-    "address", ["/account/", "/account/address/", "/conversations/", "/conversations/?archive=1", "/search/?q=hello"]
-)
-def test_the_other_pages_of_a_person(open_page: OpenPage, alice: Any, address: str) -> None:
-    rows.turn(alice)
+def test_the_other_pages_of_a_person(open_page: OpenPage, alice: Any) -> None:
+    turn = rows.turn(alice)
     page = open_page(alice)
-    page.goto(address)
-    assert faults(page, address) == []
+    own = [
+        "account/",
+        "account/address/",
+        "conversations/",
+        "conversations/?archive=1",
+        "search/?q=hello",
+        "shortcuts/",
+    ]
+    own += ["shared/", "transfer/", f"c/{turn.conversation_id}/share/", f"messages/{turn.message_id}/edit/"]
+    found = []
+    for address in own:
+        page.goto(f"/{address}")
+        found += faults(page, address, ["light", "phone"])
+    assert found == []
 
 
 def change_form(row: Any) -> str:
