@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -69,7 +69,7 @@ def test_a_script_fetches_each_piece_once(client: Client, long: Conversation) ->
     assert seen == list(range(70))
 
 
-@pytest.mark.parametrize("first", ["", "nonsense", str(uuid4()), "\x00", "x" * 5000])
+@pytest.mark.parametrize("first", ["", "nonsense", str(UUID(int=1)), "\x00", "x" * 5000])
 def test_a_place_that_is_none_shows_the_newest(client: Client, long: Conversation, first: str) -> None:
     response = client.get(f"/c/{long.pk}/", {"from": first})
     assert questions(response.content.decode()) == list(range(70, 100))
