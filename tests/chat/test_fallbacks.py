@@ -156,7 +156,7 @@ async def test_replies_of_others_are_not_there(client: AsyncClient, bob: Any) ->
     assert [frame["code"] for frame in await say(client, type="stop", reply=str(theirs.pk))] == ["not_found"]
 
 
-@pytest.mark.parametrize("at", ["nonsense", "1-1,", ",not-a-reply@", "," + str(uuid.UUID(int=1)), "1-1" * 50, ",%s@" * 21])
+@pytest.mark.parametrize("at", ["nonsense", "1-1,", ",not-a-reply@", f",{uuid.UUID(int=1)}", "1-1" * 50, ",%s@" * 21])
 async def test_a_cursor_that_is_none_is_refused(client: AsyncClient, at: str) -> None:
     for way in ("events", "poll"):
         assert (await client.get(f"/frames/{way}/", {"at": at})).status_code == 400
