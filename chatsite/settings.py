@@ -204,9 +204,7 @@ if _mail_url:
     # Mail in clear goes to a relay on this machine only.
     EMAIL_USE_TLS = not EMAIL_USE_SSL and not is_this_machine(f"smtp://{_mail.hostname}")
     EMAIL_TIMEOUT = 10
-    DEFAULT_FROM_EMAIL = in_production(
-        "EMAIL_FROM", env.str("EMAIL_FROM", ""), f"Switchyard <switchyard@{ALLOWED_HOSTS[0]}>"
-    )
+    DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "") or f"Switchyard <switchyard@{ALLOWED_HOSTS[0]}>"
 
 # --- Database: SQLite in a file, or PostgreSQL by DATABASE_URL --------------------------------------------
 _database_url: str = env.str("DATABASE_URL", "")
