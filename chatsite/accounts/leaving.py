@@ -8,6 +8,7 @@ from django.db import transaction
 from chatsite.chat import turns
 from chatsite.chat.models import Turn
 from router.models import Decision
+from workers.jobs import Job
 from workers.models import Completion
 
 
@@ -23,9 +24,13 @@ def delete_account(user: User) -> None:
     What an admin has taken into the labelled messages stays there, without a name.
     """
     theirs = Turn.objects.filter(conversation__user=user)
-    for turn in theirs.select_related("completion"):
+    for turn in theirs.filter(conversation__deleted_at=None).select_related("completion"):
         if turn.answer.is_open:
             turns.stop(user, reply_id=turn.pk)
+    # Whoever still works on something finds it closed, and stores nothing that would outlive its owner.
+    for kind in Job.kinds():
+        for job in kind.all_open().filter(person=user):
+            job.cancel()
     with transaction.atomic():
         completions = list(theirs.exclude(completion=None).values_list("completion_id", flat=True))
         decisions = list(theirs.exclude(decision=None).values_list("decision_id", flat=True))

@@ -96,6 +96,8 @@ def purge(**_: Any) -> None:
 
 @transaction.atomic
 def _purge(conversation: Conversation) -> None:
+    if not Conversation.objects.select_for_update().filter(pk=conversation.pk).exclude(deleted_at=None).exists():
+        return  # it was undone in the last moment
     turns_of_it = list(conversation.turns.values_list("completion_id", "decision_id"))
     user = conversation.user
     conversation.delete()

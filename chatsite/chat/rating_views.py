@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from chatsite.chat import access, ratings
+from chatsite.chat.conversation_views import refusing
 
 
 @login_required
+@refusing
 @require_http_methods(["GET", "POST"])
 def rate(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Rate an answer; the page asks for the reason, and scripts put its form under the answer."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from chatsite.chat import access, feed, presenting
+from chatsite.chat.conversations import on_one_line
 from chatsite.chat.models import Rating, Turn
 from chatsite.chat.refusals import RefusedError
 
@@ -40,7 +41,7 @@ def _save(turn: Turn, user: Any, value: str, reason: str | None) -> None:
     former = rating_of(user, turn)
     if reason is None:
         reason = former.reason if former and former.value == value else ""
-    fields = {"value": value, "reason": " ".join(reason.split())[:LONGEST_REASON], "rated_at": timezone.now()}
+    fields = {"value": value, "reason": on_one_line(reason)[:LONGEST_REASON], "rated_at": timezone.now()}
     Rating.objects.update_or_create(turn=turn, user=user, defaults=fields)
 
 

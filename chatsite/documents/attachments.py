@@ -117,7 +117,13 @@ def attach(user: Any, ids: Iterable[UUID], message: Any) -> None:
 
 
 def carry_over(source: Any, target: Any) -> None:
-    """Give a message the files of another one, as when it says the same in other words."""
+    """Give a message the files of another one, as when it says the same in other words.
+
+    Raises `RefusedError` if the person has no room for them.
+    """
+    copied = Attachment.objects.filter(message=source).aggregate(bytes=Sum("size"))["bytes"] or 0
+    if copied:
+        _check_space(target.user, copied)
     for attachment in Attachment.objects.filter(message=source).select_related("content"):
         content = attachment.content.data
         attachment.pk, attachment.message, attachment._state.adding = None, target, True
@@ -129,6 +135,10 @@ def carry_over(source: Any, target: Any) -> None:
 def _check_room(user: Any, there: QuerySet[Attachment], size: int) -> None:
     if there.count() >= settings.FILES_PER_MESSAGE:
         raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)
+    _check_space(user, size)
+
+
+def _check_space(user: Any, size: int) -> None:
     used = Attachment.objects.filter(owner=user).aggregate(bytes=Sum("size"))["bytes"] or 0
     if used + size > settings.FILES_PER_PERSON_BYTES:
         raise RefusedError("files_full", size=used + size, limit=settings.FILES_PER_PERSON_BYTES)

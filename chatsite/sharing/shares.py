@@ -64,7 +64,7 @@ def opened(token: str) -> Share:
     shares = Share.objects.select_related("conversation__user").filter(
         token=token, conversation__deleted_at=None, conversation__user__is_active=True
     )
-    found = shares.first() if are_on() else None
+    found = shares.first() if are_on() and token.isprintable() else None
     if found is None:
         raise Http404("No such link.")
     return found

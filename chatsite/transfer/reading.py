@@ -121,7 +121,7 @@ def _conversation(data: Mapping[str, Any], nodes: dict[str, _Node], source: str,
         raise UnreadableError(_("There is no message in it."))
     tags = data.get("tags") or []
     return Read(
-        source=source[:100],
+        source=conversations.on_one_line(source)[:100],
         title=title_of(data),
         created_at=created_at or messages[0].at,
         updated_at=_time(data.get("updated_at", data.get("update_time"))) or max(said.at for said in messages),

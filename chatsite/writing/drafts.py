@@ -51,8 +51,12 @@ def keep(user: Any, *, conversation_id: Any = None, text: str, pasted: list[str]
 def touch(user: Any, conversation_id: UUID | None, tab: str) -> None:
     """What stands beside the text has changed: tell the other tabs when the transaction commits."""
     theirs = Draft.objects.filter(user=user, conversation=conversation_id)
-    if not theirs.update(revision=F("revision") + 1):
-        Draft.objects.create(user=user, conversation_id=conversation_id)
+    try:
+        with transaction.atomic():
+            if not theirs.update(revision=F("revision") + 1):
+                Draft.objects.create(user=user, conversation_id=conversation_id)
+    except IntegrityError:  # another tab, at the same moment
+        theirs.update(revision=F("revision") + 1)
     revision = theirs.values_list("revision", flat=True).get()
     transaction.on_commit(partial(_tell, user, conversation_id, revision, tab), robust=True)
 

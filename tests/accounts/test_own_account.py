@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from chatsite.chat.models import Conversation, Message, Turn
 from router.models import Decision
@@ -98,3 +99,12 @@ def test_an_owner_is_shown_the_first_steps_until_they_are_done_or_put_away(
     assert "Connect a generative model<span" in client.get("/").content.decode()
     client.post("/account/first-steps/hide/")
     assert "First steps" not in client.get("/").content.decode()
+
+
+def test_an_account_goes_while_something_of_it_is_deleted_and_still_written(page: Client, alice: User) -> None:
+    turn = rows.turn(alice, status="running", person=alice)
+    Conversation.objects.update(deleted_at=timezone.now())
+    assert "Your account is deleted" in page.post("/account/delete/", {"confirmation": PASSWORD}).content.decode()
+    assert not User.objects.filter(username="alice").exists()
+    assert turn.completion_id
+    assert not Completion.objects.filter(pk=turn.completion_id).exists()

@@ -89,7 +89,7 @@ def test_a_message_that_is_sent_meanwhile_goes_out_once(line: tuple[Page, Line],
     connect("tokens2")
     finish(ask(page, "First"))
     wire.cut()
-    page.get_by_label("Message", exact=True).fill("Second")
+    page.get_by_label("Message", exact=True).fill("/generate Second")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("goes out by itself")
     wire.mend()

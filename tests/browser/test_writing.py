@@ -74,13 +74,15 @@ def test_what_is_typed_without_a_connection_is_kept_and_is_the_newer_one(page: P
 def test_commands_are_completed_by_keys(page: Page) -> None:
     box, listed = typed(page), page.get_by_role("listbox", name="Commands")
     box.press_sequentially("/")
-    expect(listed.get_by_role("option")).to_contain_text(["/summarise", "/classify", "/generate", "/new", "/search"])
+    expect(listed.get_by_role("option")).to_contain_text(
+        ["/summarise", "/classify", "/generate", "/new", "/search", "/help"]
+    )
     expect(box).to_have_attribute("aria-activedescendant", "command-summarise")
     page.keyboard.press("ArrowDown")
     expect(box).to_have_attribute("aria-activedescendant", "command-classify")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    expect(listed.get_by_role("option", name="/search")).to_have_attribute("aria-selected", "true")
+    expect(listed.get_by_role("option", name="/help")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")
     expect(listed).to_be_hidden()
     expect(box).to_have_value("/")

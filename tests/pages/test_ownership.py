@@ -100,3 +100,11 @@ def test_what_is_ones_own_takes_signing_in(name: str, client: Client, db: None) 
     for response in (client.get(reverse(name)), client.post(reverse(name))):
         assert response.status_code in (302, 401, 405)
         assert response.status_code != 302 or response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize("form", [{"rating": "nonsense"}, {"rating": "down", "reason": "a\0b"}, {}])
+def test_a_rating_that_makes_no_sense_is_no_error_of_ours(
+    form: dict[str, str], client: Client, alice: Any, hers: dict[str, Any]
+) -> None:
+    client.force_login(alice)
+    assert client.post(reverse("reply-rate", args=[hers["reply_id"]]), form).status_code < 500
