@@ -82,6 +82,20 @@ def test_a_broken_file_is_named_and_a_file_alone_is_a_message(page: Page, connec
     expect(page.locator("#files .file")).to_have_count(0)
 
 
+def test_a_file_that_does_not_arrive_holds_the_message_back(page: Page) -> None:
+    held: list[Any] = []
+    page.route("**/files/", lambda route: held.append(route), times=1)
+    page.get_by_label("Attach files").set_input_files([payload("a.txt", b"Some words")])
+    page.get_by_label("Message", exact=True).fill("And this?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#note")).not_to_be_empty()
+    held[0].abort()
+    expect(page.locator("#files [data-state=failed]")).to_be_visible()
+    expect(page.locator("#note")).to_be_empty()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("And this?")
+    expect(page.locator(".bubble")).to_have_count(0)
+
+
 def test_what_is_too_large_or_too_many_is_said_without_asking_and_limits_in_advance(page: Page) -> None:
     expect(page.locator("#size")).to_have_text("A message can have up to 2 MB, and 10 files of 10 MB.")
     large = payload("large.txt", b"x" * (settings.FILE_MAX_BYTES + 1))

@@ -150,3 +150,59 @@ def test_the_drawer_closes_behind_one(open_page: OpenPage, alice: Any) -> None:
     is_shown(page, "First question")
     expect(link(page, "First question")).to_be_hidden()
     expect(page.locator("#title")).to_be_focused()
+
+
+def test_what_is_sent_while_the_next_page_loads_is_not_taken_for_its_own(page: Page, alice: Any) -> None:
+    one, two = (rows.turn(alice, text) for text in ("First question", "Second question"))
+    held: list[Any] = []
+    page.route(f"**/c/{two.conversation_id}/", lambda route: held.append(route), times=1)
+    page.route_web_socket(re.compile(".*"), lambda socket: None)  # nothing is ever accepted
+    page.goto(f"/c/{one.conversation_id}/")
+    page.evaluate(MARK)
+    link(page, "Second question").click()
+    page.get_by_label("Message", exact=True).fill("One more")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Message", exact=True)).to_have_js_property("readOnly", True)
+    held[0].continue_()
+    is_shown(page, "Second question")
+    assert not page.evaluate(IS_SAME)
+
+
+def test_what_waits_for_a_file_is_not_sent_elsewhere(page: Page, alice: Any) -> None:
+    rows.turn(alice, "First question")
+    two = rows.turn(alice, "Second question")
+    page.goto(f"/c/{two.conversation_id}/")
+    text = page.get_by_label("Message", exact=True)
+    with page.expect_response(lambda response: "draft" in response.url and response.request.method == "POST"):
+        text.fill("half a thought")
+    link(page, "First question").click()
+    is_shown(page, "First question")
+    page.route("**/files/", lambda route: None, times=1)
+    page.get_by_label("Attach files").set_input_files("pyproject.toml")
+    text.fill("And this?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#note")).not_to_be_empty()
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    expect(text).to_have_value("half a thought")
+    page.wait_for_timeout(300)
+    expect(text).to_have_js_property("readOnly", False)
+    expect(page.locator(".bubble")).to_have_count(1)
+
+
+def test_back_and_forward_again_before_the_first_is_there(page: Page, alice: Any) -> None:
+    one, _ = (rows.turn(alice, text) for text in ("First question", "Second question"))
+    page.goto(f"/c/{one.conversation_id}/")
+    page.evaluate(MARK)
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    held: list[Any] = []
+    page.route(f"**/c/{one.conversation_id}/", lambda route: held.append(route), times=1)
+    page.evaluate("() => history.back()")
+    expect(page.locator("#conversations [aria-current]")).to_have_text("First question")
+    page.evaluate("() => history.forward()")
+    is_shown(page, "Second question")
+    held[0].abort()
+    page.wait_for_timeout(300)
+    is_shown(page, "Second question")
+    assert page.evaluate(IS_SAME)

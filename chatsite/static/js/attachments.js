@@ -19,15 +19,18 @@ export class Attachments {
   #thread;
   #tab;
   #changed;
+  #failed;
   #timer = 0;
   #uploads = new Map(); // requests under way, by their element
 
-  // `changed` is called when something was added, removed or read; `tab` is this tab's own id.
-  constructor({ form, thread, tab, changed }) {
+  // `changed` is called when something was added, removed or read, after `failed` if it could not be uploaded; `tab` is
+  // this tab's own id.
+  constructor({ form, thread, tab, changed, failed }) {
     this.#form = form;
     this.#thread = thread;
     this.#tab = tab;
     this.#changed = changed;
+    this.#failed = failed;
     this.#chooser.addEventListener("change", () => {
       this.#add(this.#chooser.files);
       this.#chooser.value = "";
@@ -152,6 +155,7 @@ export class Attachments {
     item.dataset.state = "failed";
     item.querySelector("progress").remove();
     item.querySelector(".file-facts").textContent = reason;
+    this.#failed();
   }
 
   #clicked(event) {

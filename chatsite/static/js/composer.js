@@ -49,7 +49,8 @@ export class Composer {
     this.#pasted = new Pasted({ text: this.#text, changed: () => this.#typed() });
     this.#pasted.texts = JSON.parse(this.#form.dataset.pasted);
     const tab = uuid();
-    this.#attachments = new Attachments({ form: this.#form, thread, tab, changed: () => this.#filesChanged() });
+    const [changed, failed] = [() => this.#filesChanged(), () => this.#holdBack()];
+    this.#attachments = new Attachments({ form: this.#form, thread, tab, changed, failed });
     this.#drafts = new Drafts({ form: this.#form, thread, tab, composer: this });
     new Commands(this.#text); // before the others: its keys are its own while it is open
     this.#recall = new Recall({ text: this.#text, url: this.#form.dataset.sentUrl, thread });
@@ -127,6 +128,7 @@ export class Composer {
 
   // Another conversation will be shown: what stands here belongs to this one.
   leave() {
+    this.#isPressed = false;
     this.#drafts.leave();
   }
 
@@ -300,6 +302,12 @@ export class Composer {
   #filesChanged() {
     this.#look();
     if (this.#isPressed && !this.#attachments.isUploading) this.#form.requestSubmit();
+  }
+
+  // Without a file that could not be uploaded, it is for the person to say whether the message goes.
+  #holdBack() {
+    if (this.#isPressed) this.note("");
+    this.#isPressed = false;
   }
 
   #look() {

@@ -84,6 +84,10 @@ export class Switching {
     const conversation = conversationOf(location);
     if (conversation === null) location.reload();
     else if (conversation !== (this.#page.thread.conversation ?? "")) this.#go(location, () => this.#leave());
+    else {
+      this.#latest = null; // back here before the other one was
+      this.#page.sidebar.markCurrent(conversation);
+    }
   }
 
   // A page that was loaded as a whole is at its end, and has only the newest messages.
@@ -107,14 +111,16 @@ export class Switching {
     this.#latest = address;
     this.#page.sidebar.markCurrent(conversationOf(link)); // at once: the click was heard
     try {
-      if (this.#isBusy) throw new Error("Something is on its way to the server.");
+      this.#checkBusy();
       const isThere = this.#ahead?.href === address && performance.now() - this.#ahead.at < FRESH_MS;
       const page = await (isThere ? this.#ahead.page : this.#fetch(address));
       if (this.#latest !== address) return; // somebody is in a hurry
+      this.#checkBusy(); // Enter may have been pressed meanwhile
       this.#check(page);
       show();
       this.#enter(page, hash);
     } catch (error) {
+      if (this.#latest !== address) return;
       console.info(`${href} is loaded as a whole: ${error.message}`);
       location.assign(href);
     } finally {
@@ -123,8 +129,9 @@ export class Switching {
   }
 
   // What is being sent is kept by a page that is left, and looked for by the next.
-  get #isBusy() {
-    return this.#page.composer.isBusy || this.#page.edits.now?.isSending;
+  #checkBusy() {
+    const { composer, edits } = this.#page;
+    if (composer.isBusy || edits.now?.isSending) throw new Error("Something is on its way to the server.");
   }
 
   async #fetch(address) {

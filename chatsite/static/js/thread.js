@@ -143,8 +143,10 @@ export class Thread {
   // conversation any more.
   async catchUp() {
     if (!this.conversation || document.querySelector(".gone")) return false;
+    const { conversation } = this;
     const added = this.#added;
-    const response = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+    const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html" } });
+    if (conversation !== this.conversation) return false;
     if (!response.ok) return response.status === 404;
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return false;
