@@ -30,7 +30,13 @@ class WrittenAnswer:
 
     def _opened(self, socket: WebSocketRoute) -> None:
         self._socket = socket
+        socket.on_message(self._heard)
         self._tell(self._event(Kind.STARTED))
+
+    def _heard(self, message: str | bytes) -> None:
+        """A page that hears nothing for a while takes its socket for dead."""
+        if orjson.loads(message)["type"] == "ping":
+            self._send({"type": "pong"})
 
     def write(self, text: str, seen: int = 3) -> None:
         """A delta for each character, as a slow model writes; the browser draws a picture after every `seen` ones."""
