@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
-from tests.browser.steps import answer, ask, finish
+from tests.browser.steps import answer, ask, begin_anew, finish
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -79,3 +79,19 @@ def test_one_that_is_refused_waits_for_the_person(page: Page, connect: Connect, 
     write(page, "Please")
     finish(page.locator(".reply").nth(1))
     expect(page.locator("#refusal")).to_be_empty()
+
+
+def test_what_waits_is_there_again_after_a_switch_where_storage_takes_nothing(
+    page: Page, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    page.add_init_script("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.goto("/")
+    ask(page, "First")
+    write(page, "Second")
+    begin_anew(page)
+    expect(page.locator("#waiting")).to_be_hidden()
+    page.go_back()
+    expect(page.locator("#waiting .waiting-text")).to_have_text(["Second"])
+    provider.release()
+    finish(page.locator(".reply").nth(1))

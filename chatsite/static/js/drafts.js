@@ -5,21 +5,42 @@ const SAVE_MS = 300;
 const POST_MS = 700;
 const BEACON_MAX = 60_000; // browsers take no more of a page that is being left
 
-export function load(key) {
+const unsaved = new Map(); // what storage did not take, by key
+
+// What is kept under `key`, or null.
+export function read(key) {
   try {
-    return JSON.parse(localStorage.getItem(key)) ?? {};
+    return unsaved.get(key) ?? JSON.parse(localStorage.getItem(key));
   } catch {
-    return {};
+    return null;
   }
 }
 
-export function save(key, draft) {
+export function write(key, kept) {
+  unsaved.delete(key);
   try {
-    if (draft.text || draft.pasted?.length || draft.isNew) localStorage.setItem(key, JSON.stringify(draft));
-    else localStorage.removeItem(key);
+    localStorage.setItem(key, JSON.stringify(kept));
   } catch {
-    // It lasts as long as the page.
+    unsaved.set(key, kept);
   }
+}
+
+export function remove(key) {
+  unsaved.delete(key);
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // Nothing was there.
+  }
+}
+
+export function load(key) {
+  return read(key) ?? {};
+}
+
+export function save(key, draft) {
+  if (draft.text || draft.pasted?.length || draft.isNew) write(key, draft);
+  else remove(key);
 }
 
 // Somebody who signs out leaves nothing behind for the next person at this computer.

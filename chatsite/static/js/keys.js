@@ -25,8 +25,10 @@ export function listenToKeys({ composer, openSearch, stopNewest }) {
     route: (event) => composer.choose(Number(event.code.at(-1))),
     stop() {
       const menu = document.querySelector(".menu[open]");
-      if (menu) menu.open = false;
-      else if (!document.querySelector(":popover-open, dialog[open]")) stopNewest();
+      if (menu) {
+        if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+        menu.open = false;
+      } else if (!document.querySelector(":popover-open, dialog[open]")) stopNewest();
       return false;
     },
   };

@@ -1,12 +1,26 @@
 // Frames to the server where there is no socket: each is posted, and answered with frames for this tab.
 
+const RELOADED = "reloaded-for-a-form";
+const RELOAD_MS = 60_000;
+
+// Not again and again, if something on the way is what refuses.
+function mayReload() {
+  try {
+    if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_MS) return false;
+    sessionStorage.setItem(RELOADED, Date.now());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // `listener` has closed() and received(frame).
 export async function post(frame, listener) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
   try {
     const response = await fetch("/frames/", { method: "POST", headers, body: JSON.stringify(frame) });
-    if (response.status === 403) return location.reload(); // somebody has signed in anew: this page's forms have expired
+    if (response.status === 403 && mayReload()) return location.reload(); // signed in anew: its forms have expired
     for (const answer of (await response.json()).frames) listener.received(answer);
   } catch {
     listener.closed(); // what was not accepted is sent again when there is a way

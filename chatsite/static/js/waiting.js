@@ -1,5 +1,6 @@
 // Messages that wait until the present answer is done, then go out one by one. They are kept in this browser, where all
 // tabs see them; two tabs that send the same one send it once, by its client id.
+import { read, remove, write } from "./drafts.js";
 
 export class Waiting {
   #list = document.getElementById("waiting");
@@ -33,7 +34,6 @@ export class Waiting {
   // Another conversation is shown.
   enter() {
     this.#isHeld = false;
-    this.#messages = [];
     this.#load();
   }
 
@@ -90,22 +90,14 @@ export class Waiting {
   }
 
   #load() {
-    try {
-      this.#messages = JSON.parse(localStorage.getItem(this.#key)) ?? [];
-    } catch {
-      // They last as long as the page.
-    }
+    this.#messages = read(this.#key) ?? [];
     this.#show();
   }
 
   #keep(messages) {
     this.#messages = messages;
-    try {
-      if (messages.length) localStorage.setItem(this.#key, JSON.stringify(messages));
-      else localStorage.removeItem(this.#key);
-    } catch {
-      // They last as long as the page.
-    }
+    if (messages.length) write(this.#key, messages);
+    else remove(this.#key);
     this.#show();
   }
 
