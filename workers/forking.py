@@ -42,8 +42,11 @@ class Forker:
         client().connection_pool.disconnect()
         self._requests, requests = socket.socketpair()
         if not os.fork():
-            self._requests.close()
-            _serve(requests, run)
+            try:  # whatever happens, the copy must not go on as a second worker
+                self._requests.close()
+                _serve(requests, run)
+            finally:
+                os._exit(1)
         requests.close()
 
     def start(self, *words: str) -> Child:
@@ -67,8 +70,11 @@ def _serve(requests: socket.socket, run: Callable[..., None]) -> NoReturn:
             os._exit(0)
         with socket.socket(fileno=descriptors[0]) as report:
             if not os.fork():
-                requests.close()
-                _witness(report, run)
+                try:
+                    requests.close()
+                    _witness(report, run)
+                finally:
+                    os._exit(1)
 
 
 def _witness(report: socket.socket, run: Callable[..., None]) -> NoReturn:

@@ -41,6 +41,7 @@ class Job(models.Model):
 
     OPEN = (Status.QUEUED, Status.RUNNING)
 
+    is_part_of_answer = False  # whether every message takes one of this kind; only those stand in the line
     needed: tuple[str, ...] = ()  # rows that whoever runs this job is going to look at, fetched with it
     reply_id: uuid.UUID  # names the stream that people watch while this job runs
 

@@ -96,9 +96,9 @@ class Line:
         """Look once, and say what is to be told. Raises `redis.RedisError` and `DatabaseError`."""
         if time.monotonic() >= self._next_measure:
             self._next_measure = time.monotonic() + MEASURE_SECONDS
-            self._seconds = {kind: _recent_seconds(kind) for kind in Job.kinds()}
+            self._seconds = {kind: _recent_seconds(kind) for kind in _kinds()}
         slots = slots_by_queue(presence.processes())
-        waiting = {kind: _waiting(kind) for kind in Job.kinds()}
+        waiting = {kind: _waiting(kind) for kind in _kinds()}
         told = self._last_told() if waiting[Completion] else {}
         self._told = {
             reply_id: place.no_worse_than(told.get(reply_id, place))
@@ -144,6 +144,10 @@ class Line:
                     waits.append(share * (service.wait_for(released) or 0))
                     more.append(share * (service.wait_for(1) or 0))
         return Expected(sum(waits), sum(services), ahead, sum(more)) if services else Expected()
+
+
+def _kinds() -> list[type[Job]]:
+    return [kind for kind in Job.kinds() if kind.is_part_of_answer]
 
 
 def _waiting(kind: type[Job]) -> dict[str, list[Job]]:

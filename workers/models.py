@@ -208,6 +208,8 @@ class Completion(Job):
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))
     first_token_at = models.DateTimeField(null=True, blank=True)
 
+    is_part_of_answer = True
+
     class Meta(Job.Meta):
         pass
 

@@ -74,7 +74,7 @@ class _Sighting:
     def load(self) -> Job | None:
         """The row, if it is still as it was seen."""
         rows = self.kind._default_manager.filter(pk=self.pk, attempt=self.attempt, status=self.status)
-        return rows.first()
+        return self.kind.with_queues(rows).first()
 
 
 class Reaper:
@@ -120,9 +120,9 @@ class Reaper:
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             self._publish_lost([s for s in waiting if not s.held_for])
-        for sighting in {(s.kind, s.held_for): s for s in waiting if s.held_for}.values():
-            with self._passing_over(sighting):
-                sighting.kind.release_held(sighting.held_for)
+            for sighting in {(s.kind, s.held_for): s for s in waiting if s.held_for}.values():
+                with self._passing_over(sighting):
+                    sighting.kind.release_held(sighting.held_for)
         if now >= self._patient_until:
             self._recover_dead([s for s in seen if s.status == "running"])
 

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from chatsite.chat import turns
 from chatsite.chat.models import Turn
+from chatsite.transfer.models import Import
 from router.models import Decision
 from workers.jobs import Job
 from workers.models import Completion
@@ -28,9 +29,9 @@ def delete_account(user: User) -> None:
         if turn.answer.is_open:
             turns.stop(user, reply_id=turn.pk)
     # Whoever still works on something finds it closed, and stores nothing that would outlive its owner.
-    for kind in Job.kinds():
-        for job in kind.all_open().filter(person=user):
-            job.cancel()
+    open_jobs = [job for kind in Job.kinds() for job in kind.all_open().filter(person=user)]
+    for job in [*open_jobs, *Import.all_open().filter(user=user).defer("content")]:
+        job.cancel()
     with transaction.atomic():
         completions = list(theirs.exclude(completion=None).values_list("completion_id", flat=True))
         decisions = list(theirs.exclude(decision=None).values_list("decision_id", flat=True))

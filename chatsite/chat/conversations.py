@@ -59,7 +59,8 @@ def tag(user: Any, *, conversation_id: Any, names: Iterable[str]) -> Conversatio
     if len(wanted) > MOST_TAGS:
         raise RefusedError("too_many_tags", most=MOST_TAGS)
     with transaction.atomic():
-        get_user_model()._default_manager.select_for_update().get(pk=user.pk)  # two tabs at once make a tag once
+        # Two tabs at once make a tag once. No key: what is saved meanwhile refers to this row.
+        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=user.pk)
         owned = {one.name.casefold(): one for one in Tag.objects.filter(user=user)}
         if len(owned.keys() | wanted.keys()) > MOST_TAGS_IN_ALL:
             raise RefusedError("too_many_tags_in_all", most=MOST_TAGS_IN_ALL)

@@ -64,7 +64,8 @@ def _check_route(user: Any, turn: Turn, wanted_route: str) -> None:
 
 def _file(user: Any, text: str, decision: Decision, wanted_route: str) -> str:
     """File a correction, or change the one that waits for its review. What the person is told."""
-    get_user_model()._default_manager.select_for_update().get(pk=user.pk)  # two tabs at once stay within the cap
+    # Two tabs at once stay within the cap. No key: what is saved meanwhile refers to this row.
+    get_user_model()._default_manager.select_for_update(no_key=True).get(pk=user.pk)
     mine = Correction.objects.filter(user=user)
     waiting = mine.filter(decision=decision, state=Correction.State.PENDING)
     if waiting.update(wanted_route=wanted_route):

@@ -138,6 +138,7 @@ class Turn(Job):
     completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)
 
     queue = "route"
+    is_part_of_answer = True
     needed = ("message", "conversation__user")
 
     class Meta(Job.Meta):

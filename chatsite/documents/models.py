@@ -62,6 +62,10 @@ class Attachment(Job):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def with_queues(cls, jobs: models.QuerySet[Attachment]) -> models.QuerySet[Attachment]:
+        return jobs.defer("text")
+
     @property
     def reply_id(self) -> uuid.UUID:  # type: ignore[override]
         """Reading writes no reply; its own id names its lease."""

@@ -44,6 +44,10 @@ class Import(Job):
     def __str__(self) -> str:
         return f"import of {self.name} ({self.status})"
 
+    @classmethod
+    def with_queues(cls, jobs: models.QuerySet[Import]) -> models.QuerySet[Import]:
+        return jobs.defer("content")
+
     @property
     def reply_id(self) -> uuid.UUID:  # type: ignore[override]
         """An import writes no reply; its own id names its lease."""

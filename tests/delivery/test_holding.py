@@ -101,6 +101,7 @@ def test_the_reaper_releases_what_nobody_else_did(alice: Any, model: Model) -> N
     subject = Reaper()
     subject.scan()
     subject._first_seen = {key: since - 60 for key, since in subject._first_seen.items()}
+    subject._next_look = 0.0
     subject.scan()
     assert ids([mine[2]]) <= published(model)
     assert str(mine[3].pk) not in published(model)
