@@ -14,6 +14,7 @@ import safetensors.numpy
 
 from router.artefact import MAX_BYTES, SHIPPED, ArtefactError, read_metadata
 from router.classifier import RoleClassifier, save
+from router.defaults import ROUTES
 from router.features import DIMENSIONS, VERSION
 from workers.encoder import encode
 
@@ -94,3 +95,9 @@ def test_the_shipped_classifier_fits_this_version_and_is_small() -> None:
         ("Explain how a spam filter works", "generate"),
     ]:
         assert classifier.tell(text).role == role, text
+
+
+def test_a_fresh_installation_has_the_thresholds_that_were_calibrated() -> None:
+    calibrated = read_metadata(SHIPPED.read_bytes())["thresholds"]
+    shipped = {route["role"]: route["threshold"] for route in ROUTES if not route.get("is_default")}
+    assert shipped == {role: calibrated[role] for role in shipped}
