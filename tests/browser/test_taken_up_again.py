@@ -30,6 +30,8 @@ def test_an_open_tab_shows_a_retried_answer_without_a_reload(
     Completion.objects.filter(pk=completion.pk).update(status="quarantined", text="", error_code="quarantined")
     page.reload()
     finish(reply, "quarantined")
+    page.get_by_label("Message", exact=True).fill("Write a poem about autumn")
+    expect(page.locator("#preview")).not_to_be_empty()  # comes the way that the news come: this tab hears
     provider.gate.clear()
     completion.refresh_from_db()
     assert quarantine.retry(completion, admin)
