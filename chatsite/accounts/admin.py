@@ -66,8 +66,8 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
         return ("is_staff", "is_superuser", "groups", "last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        written = Count("conversations", filter=Q(conversations__deleted_at=None)), Max("conversations__updated_at")
-        return super().get_queryset(request).annotate(conversation_count=written[0], last_wrote=written[1])
+        people = super().get_queryset(request).annotate(last_wrote=Max("conversations__updated_at"))
+        return people.annotate(conversation_count=Count("conversations", filter=Q(conversations__deleted_at=None)))
 
     @display(description="Conversations", ordering="conversation_count")
     def conversation_count(self, user: Any) -> int:
