@@ -89,13 +89,14 @@ def test_two_files_are_compared_with_each_other(worse: None, labelled: Path, tmp
 def test_differences_are_told_in_lines(defaults: None) -> None:
     assert routes("diff") == ""
     route = Route.objects.get(name="summarise")
+    before = route.threshold
     route.examples.filter(text="tl;dr").delete()
     route.rules.create(value="^short")
     Route.objects.filter(name="summarise").update(threshold=0.7)
     Route.objects.get(name="classify").delete()
     assert routes("diff").splitlines() == [
         "Classification: - route: classify",
-        "Summary: threshold: 0.4 → 0.7",
+        f"Summary: threshold: {before} → 0.7",
         "Summary: + rule: pattern ^short (place 0)",
         "Summary: - example: tl;dr",
     ]
