@@ -59,7 +59,8 @@ def run(completion: Completion, lease: Lease) -> None:
         if close_persistently(completion, Job.Status.FAILED, **facts):
             writer.event(Kind.FAILED, code=error.code)
     else:
-        _finish(completion, answer, writer, lease.cancellation)
+        if answer:
+            _finish(completion, answer, writer, lease.cancellation)
     writer.flush(FLUSH_SECONDS)
 
 
@@ -90,8 +91,11 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
         answered.send_robust(sender=Completion, completion=completion)
 
 
-def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:
-    """Try the route's models in order; the last one's error is the completion's."""
+def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer | None:
+    """Try the route's models in order; the last one's error is the completion's. None: it is not ours to end any more.
+
+    `completion` names the next attempt then, and whatever is asked of this one, to stop for instance, comes too late.
+    """
     models = _models(completion)
     writer.event(Kind.STARTED, attempt=completion.attempt, model=models[0].name)
     for place, model in enumerate(models):
@@ -106,8 +110,7 @@ def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancella
             if model is models[-1]:
                 raise
             if not cancellation.is_set() and _pass_on(completion, models[place + 1]):
-                cancellation.set("passed on")
-                return _Answer(model)
+                return None
     raise AssertionError("unreachable: the last model returns or raises")
 
 

@@ -2,13 +2,15 @@
 
 One timer thread per process renews the leases of all its jobs and says what the process is (`workers.presence`). It
 looks whether somebody pressed stop, or wants the process to drain. It does not depend on tokens: a provider that thinks
-for a minute is not taken for dead.
+for a minute is not taken for dead. Nor does it wait for a reply of Redis for longer than until it would ask again
+anyway: one that is late, or lost, costs no lease.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from uuid import UUID
 
 import redis
@@ -16,7 +18,7 @@ from django.conf import settings
 
 from workers import draining, presence
 from workers.backends.base import Cancellation
-from workers.connections import cancel_key, client, wish_key
+from workers.connections import cancel_key, client, hasty_client, wish_key
 from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class _Keeper(threading.Thread):
         super().__init__(name="lease-keeper", daemon=True)
         self._lease_ms = int(settings.LEASE_SECONDS * 1000)
         self._interval = settings.LEASE_SECONDS / 4
+        self._client = hasty_client(self._interval)
         self._leases: set[Lease] = set()
         self._lock = threading.Lock()
 
@@ -79,19 +82,20 @@ class _Keeper(threading.Thread):
 
     def run(self) -> None:
         while True:
+            due = time.monotonic() + self._interval
             try:
                 self._renew()
             except redis.RedisError as error:
                 logger.warning("Leases could not be renewed: %s", error)
             except Exception:  # whatever it is, no job of this process may be taken for dead because of it
                 logger.exception("Leases may not have been renewed; trying again")
-            presence.own.changed.wait(self._interval)
+            presence.own.changed.wait(max(0.0, due - time.monotonic()))
             presence.own.changed.clear()
 
     def _renew(self) -> None:
         leases = self.leases()
         watched = [lease for lease in leases if lease.reply_id]
-        with client().pipeline(transaction=False) as pipeline:
+        with self._client.pipeline(transaction=False) as pipeline:
             pipeline.getdel(wish_key(presence.own.name))
             for lease in leases:
                 pipeline.set(lease.key, 1, px=self._lease_ms)

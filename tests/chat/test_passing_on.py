@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import Tab, ask, make_async, tab
 from tests.sessions import session_of
+from workers import completing, running
 from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -54,3 +56,25 @@ async def test_where_nobody_serves_that_queue_it_is_answered_all_the_same(
     assert alice_tab.text_of(reply) == "t0 t1 t2 t3 "
     completion = await Completion.objects.aget(reply_id=reply)
     assert (completion.answered_by_id, completion.passed_to_id, completion.attempt) == (third.pk, None, 1)
+
+
+def test_who_has_passed_an_answer_on_does_not_end_it_when_it_is_stopped(
+    connect: Connect, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = connect("error401", "tokens4")
+    Model.objects.filter(pk=second.pk).update(worker_group="far")
+    asked = Completion.objects.create(
+        reply_id=uuid.uuid4(), role="generate", model=first, fallbacks=[second.pk], prompt=[]
+    )
+    with processes.pretended_worker(queues=["remote-far"]), running.claimed(Completion, str(asked.pk), 1) as held:
+        assert held
+        completion, lease = held
+
+        def taken_at_once(_: Completion) -> None:
+            assert Completion.claim(asked.pk, 2)
+            lease.cancellation.set("cancelled")
+
+        monkeypatch.setattr(Completion, "publish", taken_at_once)
+        completing.run(completion, lease)
+    asked.refresh_from_db()
+    assert (asked.status, asked.attempt) == ("running", 2)

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from tests.processes import pretended_worker
+from faults.proxy import Proxy
+from tests.processes import pretended_worker, wait_until
 from workers import broker, leases, reaper, running
 from workers.code import own_code
 from workers.connections import client, stream_key
@@ -169,6 +170,22 @@ def test_a_lease_that_could_not_be_taken_is_not_renewed(completion: Completion, 
     with Lease(Completion, "another", 1):  # the keeper is at work
         leases._keeper()._renew()
     assert not client().exists(key)
+
+
+def test_a_reply_of_redis_that_never_comes_costs_no_lease(
+    completion: Completion, monkeypatch: Any, settings: Any
+) -> None:
+    direct, key = client(), lease_key(Completion, completion.pk, 1)
+    with Proxy(direct.connection_pool.connection_kwargs["port"]) as proxy:
+        settings.REDIS_URL, settings.LEASE_SECONDS = f"redis://127.0.0.1:{proxy.port}/0", 4.0
+        monkeypatch.setattr(leases, "_instance", None)
+        with Lease(Completion, completion.pk, 1):
+            wait_until(lambda: direct.getset(key, "not renewed") == b"1", what="a lease")
+            direct.pexpire(key, 4000)
+            proxy.lose()
+            wait_until(lambda: direct.get(key) != b"not renewed", what="a renewal")
+            assert direct.exists(key), "it ran out"
+        leases._keeper()._client = direct  # its thread lives on
 
 
 @pytest.mark.django_db(transaction=True)
