@@ -12,7 +12,8 @@ PAGE = ROOT / "docs" / "settings.md"
 READ_ELSEWHERE = {"PYTHON", "PIP_*", "OMP_NUM_THREADS", "OTEL_*", "NO_COLOR"}
 
 
-def _settings_read() -> set[str]:
+def settings_read() -> set[str]:
+    """The names of all settings that the code reads."""
     modules = [path for package in ("chatsite", "router", "workers") for path in (ROOT / package).rglob("*.py")]
     return {name for path in modules for name in _names_read(path)}
 
@@ -29,10 +30,10 @@ def _settings_on_page() -> set[str]:
     return {line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")}
 
 
-@pytest.mark.parametrize("name", sorted(_settings_read()))
+@pytest.mark.parametrize("name", sorted(settings_read()))
 def test_every_setting_is_on_the_page(name: str) -> None:
     assert name in _settings_on_page(), f"describe {name} in docs/settings.md"
 
 
 def test_the_page_names_no_setting_that_is_gone() -> None:
-    assert _settings_on_page() - _settings_read() == READ_ELSEWHERE
+    assert _settings_on_page() - settings_read() == READ_ELSEWHERE

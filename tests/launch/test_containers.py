@@ -17,6 +17,7 @@ from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.docs.test_settings_page import settings_read
 from tests.processes import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -24,6 +25,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 LONGEST_END_SECONDS = 20  # of a worker: what it has in hand may take that long to come to its end
+ONLY_AT_SETUP = {"OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL"}  # become a provider, once
+NOT_IN_CONTAINERS = {"SQLITE_PATH", "PORT"}  # PostgreSQL and a fixed port are there
 EXACT = r"\w+:\d+\.\d+(\.\d+)?(-\w+)+"
 
 
@@ -106,11 +109,18 @@ def test_what_can_be_scaled_has_no_port_and_no_name_of_its_own() -> None:
         assert not {"ports", "container_name"} & SERVICES[name].keys()
 
 
-def test_every_setting_of_the_environment_file_is_used_and_explained() -> None:
+def test_every_setting_of_the_environment_file_is_used_and_what_the_compose_file_needs_is_in_it() -> None:
     example = (ROOT / ".env.example").read_text()
-    offered = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
-    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
-    assert used == offered
+    offered = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    filled_in = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    assert filled_in <= offered <= filled_in | set(SERVICES["web"]["environment"])
+
+
+@pytest.mark.parametrize("name", sorted(PROCFILE))
+def test_every_setting_reaches_every_process(name: str) -> None:
+    passed_on = set(SERVICES[name]["environment"]) | ONLY_AT_SETUP
+    assert {setting for setting in settings_read() if setting not in NOT_IN_CONTAINERS} <= passed_on
+    assert ONLY_AT_SETUP <= set(SERVICES["setup"]["environment"])
 
 
 def test_the_proxy_takes_what_the_site_takes_and_keeps_metrics_inside() -> None:
