@@ -196,19 +196,16 @@ def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float,
 def _queue_completion(
     turn: Turn, decision: Decision, route: RouteSpec, history: Sequence[Said], attached: Sequence[Attached]
 ) -> tuple[Prompt, Completion]:
-    _check_readable(turn.message, attached)
+    has_lost_files = turn.message.attachment_count > 0 and not attached
+    if has_lost_files and not turn.message.text.strip():
+        raise InputError("unreadable_files", "No file could be read, and there is no text.")
     first, *others = _models(route, turn)
-    prompt = prompts.build(
-        decision.role,
-        message=message_without_command(turn.message.text),
-        history=history,
-        attached=attached,
-        template=route.prompt_template,
-        labels=route.labels,
-        # What is built in reads texts of any length.
-        context_window=0 if first.provider.kind == Provider.Kind.EMBEDDED else first.context_window,
-        max_output_tokens=first.max_output_tokens,
-    )
+    try:
+        prompt = _prompt(turn.message, decision.role, route, first, history, attached)
+    except InputError as error:  # what is missing should have come out of the files
+        if has_lost_files:
+            raise InputError("unreadable_files", f"No file could be read, and so: {error}") from error
+        raise
     completion = Completion.objects.create(
         reply_id=turn.pk,
         person_id=turn.conversation.user_id,
@@ -222,10 +219,25 @@ def _queue_completion(
     return prompt, completion
 
 
-def _check_readable(message: Message, attached: Sequence[Attached]) -> None:
-    """Raises `InputError` if a message had nothing but files, and none of them could be read."""
-    if not (attached or message.text.strip()):
-        raise InputError("unreadable_files", "No file could be read, and there is no text.")
+def _prompt(
+    message: Message,
+    role: str,
+    route: RouteSpec,
+    model: Model,
+    history: Sequence[Said],
+    attached: Sequence[Attached],
+) -> Prompt:
+    return prompts.build(
+        role,
+        message=message_without_command(message.text),
+        history=history,
+        attached=attached,
+        template=route.prompt_template,
+        labels=route.labels,
+        # What is built in reads texts of any length.
+        context_window=0 if model.provider.kind == Provider.Kind.EMBEDDED else model.context_window,
+        max_output_tokens=model.max_output_tokens,
+    )
 
 
 def _models(route: RouteSpec, turn: Turn) -> list[Model]:

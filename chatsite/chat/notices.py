@@ -215,8 +215,11 @@ _NOTICES = {
         _("Reading it took too long. Send the part that matters as a file of its own."),
     ),
     "unreadable_files": Notice(
-        _("Nothing could be read"),
-        _("No file of this message could be read, and it has no other text. Attach another file, or paste the text."),
+        _("No text was found"),
+        _(
+            "No text could be read from the files of this message, and it has nothing else to work on. "
+            "Attach another file, or paste the text."
+        ),
         can_retry=False,
         is_failure=False,
     ),

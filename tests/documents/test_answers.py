@@ -93,6 +93,9 @@ def test_a_message_can_be_a_file_alone(alice: Any, workers: Process) -> None:
     assert turn.completion or turn.error_code == "no_model"
     alone = answered(alice, "", attach(alice, "broken.pdf", b"%PDF-1.4 nothing"))
     assert (alone.status, alone.error_code) == ("failed", "unreadable_files")
+    for asked in ("", "Classify this", "Classify as spam or ham", "Summarise this"):
+        scanned = answered(alice, asked, attach(alice, "scanned.pdf", pdf("")))
+        assert (scanned.status, scanned.error_code) == ("failed", "unreadable_files"), asked
 
 
 def test_what_could_not_be_read_is_named_and_the_rest_goes_on(alice: Any, workers: Process, client: Client) -> None:
