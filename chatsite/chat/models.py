@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from celery import Task
 from django.conf import settings
@@ -133,6 +134,11 @@ class Turn(Job):
     )
     read_share = models.FloatField(
         default=1.0, help_text="How much of the message and its files fitted into the prompt; below 1 it was condensed."
+    )
+    imported: Any = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Of an answer that was given elsewhere: route and model, as far as its file names them.",
     )
     decision = models.OneToOneField(Decision, null=True, blank=True, on_delete=models.PROTECT)
     completion = models.OneToOneField(Completion, null=True, blank=True, on_delete=models.SET_NULL)

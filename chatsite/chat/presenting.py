@@ -110,6 +110,7 @@ class Entry:
     route_role: str = ""
     model: str = ""
     why: Why | None = None
+    is_imported: bool = False  # it was given elsewhere; route and model are what its file calls them
     trouble: Trouble | None = None
     can_retry: bool = False
     other_routes: Titles = field(default_factory=dict)  # that the person may have it answered by
@@ -243,6 +244,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
     trouble = _trouble(turn, reader)
     state = states([turn])[turn.pk]
     rating = Rating() if answer.is_open else reader.rating_of(turn)
+    imported = turn.imported or {}
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -252,9 +254,10 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         status=answer.status,
         state=state,
         place=places([turn.pk])[turn.pk] if state == "waiting" else "",
-        route=route_titles.get(decision.route, decision.route) if decision else "",
+        route=route_titles.get(decision.route, decision.route) if decision else imported.get("route", ""),
         route_role=decision.role if decision else "",
-        model=_model_name(completion),
+        model=_model_name(completion) or imported.get("model", ""),
+        is_imported=turn.imported is not None,
         why=explain(turn, decision, route_titles, reader.hidden) if decision else None,
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),

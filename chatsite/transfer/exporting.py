@@ -30,7 +30,7 @@ def markdown(conversation: Conversation) -> str:
     parts = [f"# {_on_one_line(str(conversation))}"]
     for entry in presenting.entries(conversation):
         is_answer = entry.role == Message.Role.ASSISTANT
-        facts = " · ".join(filter(None, (entry.route, entry.model)))
+        facts = " · ".join(filter(None, (_("imported") if entry.is_imported else "", entry.route, entry.model)))
         heading = _("Answer") if is_answer else _("You")
         parts += [f"## {heading}" + (f" ({_on_one_line(facts)})" if facts else ""), (entry.text + entry.rest).strip()]
     exported = date_format(timezone.localtime(), "DATETIME_FORMAT")
@@ -98,12 +98,14 @@ def _message(message: Message) -> dict[str, Any]:
 def _answer(turn: Turn) -> dict[str, Any]:
     completion, decision = turn.completion, turn.decision
     model = completion and (completion.answered_by or completion.model)
+    imported = turn.imported or {}
     return {
         "text": completion.text if completion else "",
         "status": turn.answer.status,
-        "route": decision.route if decision else None,
+        "is_imported": turn.imported is not None,
+        "route": decision.route if decision else imported.get("route"),
         "strategy": decision.strategy if decision else None,
-        "model": model.name if model else None,
+        "model": model.name if model else imported.get("model"),
         "usage": completion.usage() if completion else None,
         "ratings": [{"value": rating.value, "reason": rating.reason} for rating in turn.ratings.all()],
     }

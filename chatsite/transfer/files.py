@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,6 +22,11 @@ MAX_RATIO = 200  # text is never packed tighter
 MAX_MEMBERS = 50_000  # pictures and the like, which nobody looks at
 
 _MEMBER = re.compile(r"(?:.*/)?conversations[\w.-]*\.json", re.IGNORECASE)
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_TITLE = re.compile(rb'"title"\s*:\s*("(?:[^"\\]|\\.)*+")', re.DOTALL)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -39,18 +46,41 @@ def check(name: str, head: bytes, length: int) -> None:
         raise FileError(_("{name} is neither a JSON file nor a zip archive.").format(name=name))
 
 
-def conversations(content: bytes) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class Broken:
+    """A conversation that is no valid JSON, with its title as far as one can tell."""
+
+    title: str
+
+
+def conversations(content: bytes) -> Iterator[dict[str, Any] | Broken]:
     """The conversations of a file, one after the other, as the data that stands there. Raises `FileError`."""
     is_any = False
     for text in _texts(content):
         for raw in _objects(text):
             is_any = True
-            try:
-                yield orjson.loads(raw)
-            except orjson.JSONDecodeError:
-                raise FileError(_("What is in the file is broken: it is no valid JSON.")) from None
+            yield _parsed(raw)
     if not is_any:
         raise FileError(_("There are no conversations in the file."))
+
+
+def _parsed(raw: bytes) -> Any:
+    """The data of an object; `Broken` if it is none. Half of a pair of surrogates, which is no character and could not
+    be stored, becomes the mark of what is none.
+    """
+    with contextlib.suppress(orjson.JSONDecodeError):
+        return orjson.loads(raw)
+    with contextlib.suppress(orjson.JSONDecodeError):
+        return orjson.loads(_ESCAPE.sub(_whole, raw))
+    title = _TITLE.search(raw)
+    try:
+        return Broken(str(orjson.loads(_ESCAPE.sub(_whole, title[1]))) if title else "")
+    except orjson.JSONDecodeError:
+        return Broken("")
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape["half"] else escape[0]
 
 
 def _objects(text: bytes) -> Iterator[bytes]:

@@ -57,9 +57,16 @@ def run(job: Import) -> None:
         try:
             _take_all(job)
         except files.FileError as error:
-            job.close(Job.Status.FAILED, error_code="bad_file", problem=str(error), content=b"")
+            job.close(Job.Status.FAILED, error_code="bad_file", problem=str(error))
             return
-    job.close(Job.Status.DONE, content=b"")
+    job.close(Job.Status.DONE)
+
+
+def let_go(**_: Any) -> None:
+    """Discard what has been in quarantine for long, and with it the content of the file. The reaper calls this."""
+    long_ago = timezone.now() - Import.KEPT_SET_ASIDE
+    for job in Import.objects.filter(status=Job.Status.QUARANTINED, finished_at__lt=long_ago).defer("content"):
+        job.discard()
 
 
 def _take_all(job: Import) -> None:
@@ -153,6 +160,7 @@ def _save_answers(conversation: Conversation, answers: list[Said], ids: dict[str
             message_id=ids[cast(str, said.parent)],
             conversation=conversation,
             completion=completion,
+            imported=said.by,
             status=Job.Status.DONE,
             **times[said.id],
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from celery import Task
 from django.conf import settings
@@ -16,7 +17,12 @@ from workers.jobs import Job
 
 
 class Import(Job):
-    """A file of conversations that a person has handed in. Its content goes when it has been read."""
+    """A file of conversations that a person has handed in.
+
+    Its content goes with the end of the job; of one in quarantine, a week later or when an admin discards it.
+    """
+
+    KEPT_SET_ASIDE: ClassVar[timedelta] = timedelta(days=7)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="imports")
@@ -36,6 +42,10 @@ class Import(Job):
         ordering = ["-created_at"]
         constraints = [
             *Job.Meta.constraints,
+            models.CheckConstraint(
+                name="a_file_goes_when_it_has_been_read",
+                condition=Q(status__in=["queued", "running", "quarantined"]) | Q(content=b""),
+            ),
             models.UniqueConstraint(
                 name="one_open_import_a_person", fields=["user"], condition=Q(status__in=["queued", "running"])
             ),
@@ -47,6 +57,21 @@ class Import(Job):
     @classmethod
     def with_queues(cls, jobs: models.QuerySet[Import]) -> models.QuerySet[Import]:
         return jobs.defer("content")
+
+    def discard(self) -> bool:
+        return bool(self._set_aside().update(status=self.Status.FAILED, content=b""))
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """When the content of a file in quarantine goes; None of any other."""
+        if self.status != self.Status.QUARANTINED or not self.finished_at:
+            return None
+        return self.finished_at + self.KEPT_SET_ASIDE
+
+    def _end(self, still: models.QuerySet[Any], status: str, **fields: Any) -> bool:
+        if status != self.Status.QUARANTINED:  # an admin can try that again
+            fields["content"] = b""
+        return super()._end(still, status, **fields)
 
     @property
     def reply_id(self) -> uuid.UUID:  # type: ignore[override]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from chatsite.chat import conversations, turns
 from chatsite.chat.models import Message
 from chatsite.chat.refusals import RefusedError
+from chatsite.transfer.files import Broken
 
 MOST_MESSAGES = 10_000  # of one conversation
 
@@ -31,6 +32,7 @@ class Said:
     is_answer: bool
     text: str
     at: datetime
+    by: dict[str, str]  # of an answer: `route` and `model`, as far as the file names them
 
 
 @dataclass
@@ -56,10 +58,13 @@ class _Node:
     role: str
     text: str
     at: datetime | None
+    by: dict[str, str]
 
 
 def read(data: Any) -> Read:
     """One conversation of a file: our own format, or ChatGPT's. Raises `UnreadableError`."""
+    if isinstance(data, Broken):
+        raise UnreadableError(_("It is broken: it is no valid JSON."))
     try:
         if "mapping" in data:
             return _chatgpt(data)
@@ -74,7 +79,7 @@ def read(data: Any) -> Read:
 
 def title_of(data: Any) -> str:
     """What a conversation of a file is called, as far as one can tell."""
-    title = data.get("title") if isinstance(data, Mapping) else None
+    title = data.get("title") if isinstance(data, Mapping) else data.title if isinstance(data, Broken) else None
     return conversations.on_one_line(title)[:120] if isinstance(title, str) else ""
 
 
@@ -85,6 +90,7 @@ def _own(data: Mapping[str, Any]) -> Read:
             role=one["role"],
             text=one.get("text") or ", ".join(one.get("files") or ()),
             at=_time(one.get("created_at")),
+            by=_by(route=one.get("route"), model=one.get("model")),
         )
         for one in data["messages"]
     }
@@ -100,9 +106,16 @@ def _chatgpt(data: Mapping[str, Any]) -> Read:
             role=(message.get("author") or {}).get("role") or "",
             text=_parts(message.get("content") or {}),
             at=_time(message.get("create_time")),
+            by=_by(model=(message.get("metadata") or {}).get("model_slug")),
         )
     identity = data.get("conversation_id") or data["id"]
     return _conversation(data, nodes, f"chatgpt:{identity}", str(data.get("current_node") or ""))
+
+
+def _by(**named: Any) -> dict[str, str]:
+    """Who has answered: those of these names that are any."""
+    cleaned = {key: conversations.on_one_line(name)[:100] for key, name in named.items() if isinstance(name, str)}
+    return {key: name for key, name in cleaned.items() if name}
 
 
 def _parts(content: Mapping[str, Any]) -> str:
@@ -164,9 +177,11 @@ def _take(pk: str, node: _Node, above: Said | None, said: dict[str, Said], began
         return before  # nobody has asked for it
     if is_answer and above and above.is_answer:
         above.text += f"\n\n{text}"
+        above.by |= node.by
         return before
     after = above.at + timedelta(microseconds=1) if above else began_at  # order is told by the time
-    said[pk] = Said(pk, before, is_answer, text, max(node.at or after, after) if above else node.at or after)
+    at = max(node.at or after, after) if above else node.at or after
+    said[pk] = Said(pk, before, is_answer, text, at, dict(node.by))
     return pk
 
 

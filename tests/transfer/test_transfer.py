@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -37,9 +38,13 @@ def page(client: Client, alice: Any) -> Client:
 def chatgpt(identity: str = "c-1", title: str = "Of elephants", **more: Any) -> dict[str, Any]:
     """A conversation as ChatGPT exports it: hidden nodes, a tool between two answers, a second wording, no times."""
 
-    def node(pk: str, parent: str | None, role: str = "", said: str = "", **content: Any) -> dict[str, Any]:
+    def node(
+        pk: str, parent: str | None, role: str = "", said: str = "", model: str = "", **content: Any
+    ) -> dict[str, Any]:
         body = {"content_type": "text", "parts": [said]} | content
         message = {"author": {"role": role}, "content": body, "create_time": None} if role else None
+        if message and model:
+            message["metadata"] = {"model_slug": model}
         return {"id": pk, "parent": parent, "message": message, "children": []}
 
     nodes = [
@@ -49,7 +54,7 @@ def chatgpt(identity: str = "c-1", title: str = "Of elephants", **more: Any) -> 
         node("thinking", "q", "assistant", "x", content_type="code", text="search()"),
         node("tool", "thinking", "tool", "a page"),
         node("a", "tool", "assistant", "Three metres high."),
-        node("a+", "a", "assistant", "And six tons heavy."),
+        node("a+", "a", "assistant", "And six tons heavy.", model="gpt-4o"),
         node("q2", "hidden", "user", "How big is a mouse?"),
         node("a2", "q2", "assistant", "", parts=["Ten centimetres.", {"asset_pointer": "file://x"}]),
     ]
@@ -79,6 +84,10 @@ def bring(user: Any, content: bytes, name: str = "conversations.json") -> Import
     importing.run(job)
     job.refresh_from_db()
     return job
+
+
+def reloaded(job: Import) -> Import:
+    return Import.objects.get(pk=job.pk)
 
 
 def shown(conversation: Conversation) -> list[str]:
@@ -159,6 +168,12 @@ def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: 
     )
     assert Conversation.objects.get(user=bob, title="Archived").archived_at
     assert not Message.objects.filter(conversation=theirs, role="user").exclude(user=bob).exists()
+    page.force_login(bob)
+    content = page.get(reverse("conversation", args=[theirs.pk])).content.decode()
+    assert "Imported; according to the file by Small model, route generate" in content
+    read = orjson.loads(page.get(reverse("conversation-json", args=[theirs.pk])).content)["conversations"][0]
+    answer = read["messages"][1]
+    assert (answer["is_imported"], answer["route"], answer["model"]) == (True, "generate", "Small model")
     again = bring(bob, file)
     assert (again.origins.count(), again.already_count) == (0, 2)
     assert [hit.conversation for hit in searching.search(bob, "Second").hits] == [theirs]
@@ -188,7 +203,9 @@ def test_an_imported_conversation_goes_on(page: Client, alice: Any) -> None:
     bring(alice, orjson.dumps([chatgpt()]))
     conversation = Conversation.objects.get()
     address = reverse("conversation", args=[conversation.pk])
-    assert "six tons" in page.get(address).content.decode()
+    content = page.get(address).content.decode()
+    assert "six tons" in content
+    assert "Imported; according to the file by gpt-4o" in content
     assert page.post(address, {"text": "And a whale?"}).status_code == 302
     conversation.refresh_from_db()
     assert shown(conversation)[2] == "And a whale?"
@@ -228,16 +245,58 @@ def test_control_characters_and_hidden_text_are_left_out(alice: Any) -> None:
     assert conversation.title == "A title"
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"title": "Odd", "a": nonsense}',
+        b'{"title": "Odd", "a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"title": "Odd", "a": ' + b"1" * 200_000 + b"}",
+        b'{"title": "Odd", "a": NaN}',
+        b'{"title": "Odd", "a": "\xff\xfe"}',
+        rb'{"title": "Od\ud800d", "a": nonsense}',
+    ],
+)
+def test_one_conversation_that_is_no_json_is_named_and_the_rest_comes_in(alice: Any, bad: bytes) -> None:
+    job = bring(alice, b"[" + bad + b"," + orjson.dumps(chatgpt()) + b"]")
+    assert (job.status, job.origins.count(), job.skipped_count) == ("done", 1, 1)
+    assert job.skipped[0]["title"].replace("\ufffd", "") == "Odd"
+    assert job.skipped[0]["why"] == "It is broken: it is no valid JSON."
+
+
+def test_half_a_character_is_replaced_and_everything_else_stays(alice: Any) -> None:
+    for number, said in enumerate(
+        (rb"a\ud800b", rb"a\udc00b", rb"\ud83d\ude00 \\ud800 \ud83d", rb"\ud800\ud83d\ude00")
+    ):
+        one = orjson.dumps(chatgpt(f"c-{number}", "T")).replace(b"How big is an elephant?", said)
+        assert bring(alice, b"[" + one.replace(b'"T"', rb'"T\udfff"') + b"]").origins.count() == 1
+    first = [shown(one)[0] for one in Conversation.objects.order_by("origin__source")]
+    assert first == ["a\ufffdb", "a\ufffdb", "😀 \\ud800 \ufffd", "\ufffd😀"]
+    assert {one.title for one in Conversation.objects.all()} == {"T\ufffd"}
+
+
+def test_the_content_of_a_file_goes_with_its_job_and_of_one_in_quarantine_after_a_week(
+    page: Client, alice: Any, bob: Any
+) -> None:
+    stopped, gone_on = (importing.start(one, name="x", content=orjson.dumps([chatgpt()])) for one in (alice, bob))
+    stopped.cancel()
+    set_aside = Import.claim(gone_on.pk, 1)
+    assert set_aside
+    set_aside.close(Job.Status.QUARANTINED)
+    importing.let_go()  # too early
+    assert [bytes(one.content) != b"" for one in (reloaded(stopped), reloaded(set_aside))] == [False, True]
+    page.force_login(bob)
+    assert "Your administrator can try it again until" in page.get(reverse("transfer")).content.decode()
+    Import.objects.filter(pk=set_aside.pk).update(finished_at=timezone.now() - Import.KEPT_SET_ASIDE)
+    importing.let_go()
+    assert (reloaded(set_aside).status, bytes(reloaded(set_aside).content)) == ("failed", b"")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Import.objects.filter(pk=set_aside.pk).update(content=b"personal")
+
+
 BROKEN = {
-    "broken": b'[{"title": nonsense}]',
     "cut off": orjson.dumps([chatgpt()])[:-3],
     "an open string": b'[{"title": "' + b'\\"' * 50_000,
     "deep": b"[" * 200_000,
-    "deep inside": b'[{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
-    "a long number": b'[{"a": ' + b"1" * 200_000 + b"}]",
-    "not a number": b'[{"a": NaN}]',
-    "bad UTF-8": b'[{"a": "\xff\xfe"}]',
-    "half a character": rb'[{"title": "\ud800", "mapping": {}}]',
     "no conversations": b'{"format": "switchyard"}',
     "an empty list": b"[]",
     "no zip": b"PK\x03\x04" + b"nonsense" * 100,
