@@ -129,14 +129,21 @@ class TestableAdmin(ModelAdmin):
         if not self.has_test_permission(request):
             raise Http404("No such trial.")
         back = reverse(f"admin:{self._name('change')}", args=[pk])
+        trial = find_trial(request, ticket)
         return render_trial(
             request,
             self.admin_site,
-            find_trial(request, ticket),
-            title=f"Test of {self.model._default_manager.filter(pk=pk).first() or 'what has been deleted'}",
+            trial,
+            title=f"Test of {self._called(pk, trial) or 'what has been deleted'}",
             outcome="admin/trials/_answer.html",
             back=back,
         )
+
+    def _called(self, pk: int, trial: Trial | None) -> Any:
+        """Whom a test called: of a provider with models, one of these."""
+        if model := trial and trial.input.get("model"):
+            return Model.objects.filter(pk=model).first()
+        return self.model._default_manager.filter(pk=pk).first()
 
     def _start_test(self, request: HttpRequest, obj: Any) -> HttpResponse | None:
         if self._name("save_and_test") not in request.POST or not self.has_test_permission(request, obj):

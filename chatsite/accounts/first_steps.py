@@ -43,7 +43,8 @@ def has_generative_model() -> bool:
 
 
 def _has_company(user: Any) -> bool:
-    return Invitation.objects.exists() or User.objects.exclude(pk=user.pk).exists()
+    """Whether anybody was invited, or came. The command line has an account of its own, and nobody signs in to it."""
+    return Invitation.objects.exists() or User.objects.exclude(pk=user.pk).exclude(last_login=None).exists()
 
 
 def _has_own_routes() -> bool:

@@ -12,7 +12,12 @@ from chatsite.search.terms import Term, fold
 
 BEFORE, AFTER = 60, 160  # characters around the first place
 
-_MARKUP = re.compile(r"\*\*|__|`+|^#+ |^[-*] |\|", re.MULTILINE)
+_MARKUP = re.compile(
+    r"\*\*|__|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)|`+"  # emphasis, code
+    r"|^#+ |^>+ ?|^[-*] (?:\[[ xX]\] )?"  # headings, quotes, lists
+    r"|\[\^\w+\]:?|^[ |:-]{3,}$",  # footnotes, tables
+    re.MULTILINE,
+)
 
 
 def excerpt(text: str, terms: Sequence[Term]) -> SafeString:
@@ -25,7 +30,7 @@ def excerpt(text: str, terms: Sequence[Term]) -> SafeString:
         piece = "…" + piece[piece.find(" ", 0, BEFORE) + 1 :]
     if end < len(text):
         piece = piece[: piece.rfind(" ", AFTER // 2) if " " in piece[AFTER // 2 :] else None] + "…"
-    return mark(" ".join(_MARKUP.sub("", piece).split()), terms)
+    return mark(" ".join(_MARKUP.sub("", piece).replace("|", " ").split()), terms)
 
 
 def mark(text: str, terms: Sequence[Term]) -> SafeString:

@@ -95,6 +95,8 @@ def test_an_owner_is_shown_the_first_steps_until_they_are_done_or_put_away(
     shown = client.get("/").content.decode()
     assert 'href="/admin/workers/provider/add/">Connect a generative model' in shown
     assert "Invite people<span" in shown  # done: Alice is here
+    User.objects.filter(pk=alice.pk).update(last_login=None)  # as one that no person uses
+    assert "Invite people<span" not in client.get("/").content.decode()
     rows.model()
     assert "Connect a generative model<span" in client.get("/").content.decode()
     client.post("/account/first-steps/hide/")

@@ -21,6 +21,6 @@ def test_admins_see_figures_and_reasons_but_neither_conversations_nor_people(ada
     assert re.search(r">\s*Large model\s*</", content.rpartition("<tbody")[2])
     assert "Too &lt;b&gt;long&lt;/b&gt;" in content
     assert "secret" not in content
-    assert "bob" not in content
+    assert not re.search(r"\bbob\b", content)
     filtered = ada.get("/admin/chat/rating/?value__exact=up").context["figures"]
     assert filtered == [{"route": "generate", "model": "Large model", "up": 1, "down": 0}]

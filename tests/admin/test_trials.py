@@ -56,7 +56,9 @@ def fake() -> Any:
 
 @pytest.mark.processes
 def test_a_provider_that_answers(workers: Process, ada: AdminClient, fake: FakeProvider) -> None:
-    text = finished(ada, start_test(ada, provider_of(fake, "tokens3")))
+    path = start_test(ada, provider_of(fake, "tokens3"))
+    assert "Test of Acme tokens3" in ada.get(path).content.decode()
+    text = finished(ada, path)
     assert "It works" in text
     assert "t0" in text
     assert f"Bearer {CANARY}" in fake.chats[0].headers.values()

@@ -97,7 +97,7 @@ def test_a_file_that_does_not_arrive_holds_the_message_back(page: Page) -> None:
 
 
 def test_what_is_too_large_or_too_many_is_said_without_asking_and_limits_in_advance(page: Page) -> None:
-    expect(page.locator("#size")).to_have_text("A message can have up to 2 MB, and 10 files of 10 MB.")
+    expect(page.locator("#size")).to_have_text("Up to 2 MB and 10 files of 10 MB.")
     large = payload("large.txt", b"x" * (settings.FILE_MAX_BYTES + 1))
     page.get_by_label("Attach files").set_input_files(
         [large, *(payload(f"{n}.txt", b"words %d" % n) for n in range(10))]
@@ -151,3 +151,15 @@ def test_files_stay_with_their_conversation(page: Page, connect: Connect) -> Non
     expect(page.locator("#files .file")).to_have_count(0)
     page.locator("#conversations a").first.click()
     expect(page.locator("#files .file-name")).to_have_text(["a.txt"])
+
+
+def test_who_sends_from_a_tall_composer_is_at_the_end(page: Page, connect: Connect) -> None:
+    connect("tokens400")
+    finish(ask(page, "Hello"))
+    page.get_by_label("Attach files").set_input_files([payload(f"{number}.txt", b"Some words") for number in range(6)])
+    expect(page.locator("#files [data-state=ready]")).to_have_count(6)
+    reply = send(page, "Summarise this in one sentence")
+    expect(page.locator("#files .file")).to_have_count(0)
+    expect(page.locator("#jump")).to_be_hidden()
+    expect(finish(reply)).to_be_in_viewport()
+    expect(page.locator("#jump")).to_be_hidden()

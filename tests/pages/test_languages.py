@@ -124,5 +124,5 @@ def test_the_admin_stays_in_one_language(client: Client, admin: Any) -> None:
 def test_figures_are_written_as_in_the_language(client: Client, alice: Any, settings: Any) -> None:
     settings.MESSAGE_MAX_BYTES = 1_500_000
     client.force_login(alice)
-    assert "up to 1.5 MB" in page(client)
-    assert "bis zu 1,5 MB" in page(client, **IN_GERMAN)
+    assert "Up to 1.5 MB" in page(client)
+    assert "Bis zu 1,5 MB" in page(client, **IN_GERMAN)

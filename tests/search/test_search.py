@@ -191,6 +191,11 @@ def test_a_hit_leads_to_its_message_on_whichever_branch_it_is(page: Client, alic
     assert f'id="m-{again.pk}"' not in content
 
 
+def test_an_excerpt_is_text_and_not_markdown(alice: Any) -> None:
+    rows.turn(alice, "And?", "## Ships\n\nThe *harbour* is 5 * 3 km wide.[^1]\n\n|a|b|\n|---|--:|\n\n- [x] seen `it`")
+    assert places(alice, "harbour") == ["Ships The <mark>harbour</mark> is 5 * 3 km wide. a b seen it"]
+
+
 def test_there_is_no_end_to_what_is_found_but_pages_have_one(page: Client, alice: Any) -> None:
     for number in range(searching.PAGE + 5):
         rows.turn(alice, f"harbour {number}", "")

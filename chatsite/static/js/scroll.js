@@ -9,6 +9,7 @@ export class Scroll {
   #jump = document.getElementById("jump");
   #isFollowing = true;
   #isPlanned = false;
+  #isOnItsWay = false; // to the end, because the person asked for it
   #top = 0; // where the page was scrolled to
 
   constructor() {
@@ -51,6 +52,7 @@ export class Scroll {
   // Go to the end and stay there.
   follow() {
     this.#isFollowing = true;
+    this.#isOnItsWay = true;
     this.keep();
   }
 
@@ -60,6 +62,7 @@ export class Scroll {
     this.#isPlanned = true;
     requestAnimationFrame(() => {
       this.#isPlanned = false;
+      this.#isOnItsWay = false;
       if (this.#isFollowing) this.#toEnd();
       else this.#look();
     });
@@ -94,8 +97,10 @@ export class Scroll {
     this.#showJump();
   }
 
-  // Only a person scrolls up; a page that has grown meanwhile is no reason to stay behind.
+  // Only a person scrolls up; a page that has grown meanwhile is no reason to stay behind. What has been sent makes the
+  // composer lower in the same moment in which the page grows, and so moves the page up.
   #look() {
+    if (this.#isOnItsWay) return;
     const top = this.#page.scrollTop;
     const isNear = this.#page.scrollHeight - this.#page.clientHeight - top < NEAR;
     if (isNear) this.#isFollowing = true;
