@@ -132,10 +132,10 @@ def _models(completion: Completion) -> list[Model]:
     wanted = [completion.model_id, *completion.fallbacks]
     if completion.passed_to_id in wanted:
         wanted = wanted[wanted.index(completion.passed_to_id) :]
-    enabled = (
-        Model.objects.select_related("provider").filter(is_enabled=True, provider__is_enabled=True).in_bulk(wanted)
-    )
-    models = [enabled[pk] for pk in wanted if pk in enabled]
+    found = {completion.model.pk: completion.model} if completion.model else {}  # as it stood at the claim
+    if others := set(wanted) - found.keys():
+        found |= Model.objects.select_related("provider").in_bulk(others)
+    models = [found[pk] for pk in wanted if pk in found and found[pk].can_answer]
     if not models:
         raise UnknownModelError("The models of this route have been switched off or deleted since.")
     return models

@@ -135,6 +135,11 @@ class Model(models.Model):
         return self.name
 
     @property
+    def can_answer(self) -> bool:
+        """Whether it is switched on, and its provider too."""
+        return self.is_enabled and self.provider.is_enabled
+
+    @property
     def queue(self) -> str:
         """The queue of its kind of work and of its worker group (`workers.queue_names`)."""
         return queue_names.queue_of(_KIND_OF_WORK[self.provider.kind], self.worker_group)
@@ -209,6 +214,7 @@ class Completion(Job):
     first_token_at = models.DateTimeField(null=True, blank=True)
 
     is_part_of_answer = True
+    needed = ("model__provider",)
 
     class Meta(Job.Meta):
         pass

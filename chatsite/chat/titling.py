@@ -12,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from chatsite.chat import feed, listing
-from chatsite.chat.models import Conversation, Message, Titling, Turn
+from chatsite.chat.models import Conversation, Message, Titling
 from router.strategies.explicit import message_without_command
 from workers.errors import WorkerError
 from workers.jobs import Job
@@ -32,16 +32,23 @@ def first_words(text: str) -> str:
 
 def begin(completion: Completion, **_: Any) -> None:
     """An answer is there: if it is the first of a conversation that has only first words, ask for a title."""
-    turn = Turn.objects.select_related("conversation", "message").filter(completion=completion).first()
-    if turn is None or turn.message.parent_id or turn.conversation.named_at:
-        return
-    if turn.conversation.title != first_words(turn.message.text) or not turn.conversation.title.endswith("…"):
-        return
+    first = Message.objects.filter(
+        turns=completion.reply_id, parent=None, conversation__named_at=None, conversation__title__endswith="…"
+    )
+    # The columns that are needed, and no order: every answer asks this.
+    for message_id, conversation_id, title, text in first.order_by().values_list(
+        "pk", "conversation_id", "conversation__title", "text"
+    ):
+        if title == first_words(text):
+            _ask(conversation_id, message_id)
+
+
+def _ask(conversation_id: Any, message_id: Any) -> None:
     try:
         with transaction.atomic():
-            Titling.objects.create(conversation=turn.conversation, message=turn.message).enqueue_on_commit()
+            Titling.objects.create(conversation_id=conversation_id, message_id=message_id).enqueue_on_commit()
     except IntegrityError:  # it has been asked for
-        logger.info("Conversation %s is being titled already", turn.conversation_id)
+        logger.info("Conversation %s is being titled already", conversation_id)
 
 
 def run(titling: Titling) -> None:

@@ -81,7 +81,15 @@ class OpenAICompatibleBackend(Backend):
         while True:
             try:
                 with call:
-                    return sdk.chat.completions.create(**_body(run, refused), extra_headers=_headers(run)).response
+                    # Not `sdk.chat.completions.create`, which looks at every message of the prompt against its types.
+                    return sdk.post(
+                        "/chat/completions",
+                        body=_body(run, refused),
+                        options={"headers": _headers(run)},
+                        cast_to=object,
+                        stream=True,
+                        stream_cls=openai.Stream[object],
+                    ).response
             except openai.APIStatusError as error:
                 newly = _refused_parameters(error) - refused
                 if not newly:
