@@ -53,7 +53,7 @@ def defaults(db: None) -> None:
 def _workers(django_db_setup: None, django_db_blocker: Any) -> Iterator[processes.Process]:
     with (
         django_db_blocker.unblock(),
-        processes.worker("route", "embedded", "local", "remote", "background") as worker,
+        processes.worker("route", "embedded", "local", "remote", "files", "background") as worker,
         processes.reaper(),
     ):
         yield worker

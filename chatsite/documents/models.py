@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from workers.jobs import Job
-from workers.queue_names import EMBEDDED
 
 
 class Attachment(Job):
@@ -49,7 +48,8 @@ class Attachment(Job):
     is_cut = models.BooleanField(default=False, help_text="Whether the file has more text than is kept.")
     created_at = models.DateTimeField(default=timezone.now)
 
-    queue = EMBEDDED
+    queue = "files"  # its own, served by those who wait most of the time: a long file is no reason for others to wait
+    goes_first = True  # a slot is enough for many, and messages wait for them
 
     class Meta(Job.Meta):
         ordering = ["created_at", "id"]

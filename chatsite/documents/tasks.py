@@ -6,11 +6,12 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 from chatsite.chat import feed
 from chatsite.chat.models import Turn
 from chatsite.documents.models import Attachment
-from workers import reading, running
+from workers import presence, reading, running
 from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,13 @@ def read_attachment(attachment_id: str, attempt: int) -> None:
             attachment, _ = held
             _read(attachment)
             _release(attachment)
+
+
+@worker_ready.connect
+def get_ready(sender: Any, **kwargs: Any) -> None:
+    """Say that the queue of files is served, if it is."""
+    if Attachment.queue in sender.app.amqp.queues.consume_from:
+        presence.own.announce([Attachment.queue])
 
 
 def is_waited_for(reply_id: Any) -> bool:

@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from chatsite.chat.models import Turn
+from chatsite.documents.models import Attachment
 from chatsite.operations.staffing import Load
 from chatsite.routing.queue import BACKGROUND
 from router.models import RunningProcess
@@ -142,7 +143,7 @@ class _Seen:
 
 def _queues(processes: list[presence.Process], now: datetime) -> list[Queue]:
     seen = _seen(now)
-    names = {Turn.queue, BACKGROUND, *_queues_of_models(enabled_only=True).values(), *seen}
+    names = {Turn.queue, Attachment.queue, BACKGROUND, *_queues_of_models(enabled_only=True).values(), *seen}
     names |= set(chain.from_iterable(process.queues for process in processes))
     slots = slots_by_queue(processes)
     workers = Counter(queue for process in processes for queue in process.queues if process.serves(queue))

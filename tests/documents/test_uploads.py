@@ -21,6 +21,7 @@ from chatsite.documents import attachments, sweeping
 from chatsite.documents.models import Attachment, Content
 from tests.documents.files import docx, pdf
 from tests.pages import rows
+from workers.connections import client as redis_client
 from workers.jobs import Job
 
 
@@ -55,14 +56,16 @@ def added(user: Any, name: str = "a.txt", content: bytes = b"Some words.", **fie
     ],
 )
 def test_a_file_is_kept_in_the_draft_and_waits_to_be_read(
-    client: Client, alice: Any, name: str, content: bytes, kind: str
+    client: Client, alice: Any, name: str, content: bytes, kind: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     client.force_login(alice)
-    response = upload(client, name, content)
+    with django_capture_on_commit_callbacks(execute=True):
+        response = upload(client, name, content)
     assert response.status_code == 201
+    assert redis_client().llen("files") == 1, "the list that is served first"
     assert 'data-state="reading"' in response.json()["html"]
     kept = Attachment.objects.get()
-    assert (kept.kind, kept.size, kept.status, kept.queue) == (kind, len(content), "queued", "embedded")
+    assert (kept.kind, kept.size, kept.status, kept.queue) == (kind, len(content), "queued", "files")
     assert bytes(kept.content.data) == content
     assert name in client.get("/").content.decode()
     assert name in client.get("/draft/").json()["files"]

@@ -53,6 +53,6 @@ def server() -> Iterator[Server]:
 def _empty_queues() -> None:
     """Each test begins without messages, and without what is remembered of them."""
     broker._queues.cache_clear()
-    for queue in ("route", "embedded", "local", "remote", "background"):
+    for queue in ("route", "embedded", "local", "remote", "files", "background"):
         if broker.depth(queue):
             Server().control("purge_queue", queue)
