@@ -15,6 +15,8 @@ from workers.pools import NeverForks
 from workers.slots import WakeWhenFree
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
+# Of Django's checks a worker needs those of `check_start`; all of them would load every page of the site first.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 
 class Messaging(AMQP):
@@ -25,6 +27,7 @@ app = Celery("switchyard", amqp=Messaging)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].update({FetchesUnlessDraining, NeverForks, WakeWhenFree})
 app.autodiscover_tasks(["chatsite.chat", "chatsite.documents", "chatsite.routing", "chatsite.transfer", "workers"])
+app.autodiscover_tasks(["chatsite.accounts"], related_name="mail")
 
 
 @setup_logging.connect

@@ -109,7 +109,7 @@ IS_HTTPS = all(origin.startswith("https://") for origin in ALLOWED_ORIGINS)
 # --- Django --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded where its addresses are: `chatsite.urls`
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

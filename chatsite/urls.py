@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+admin.autodiscover()  # here, because workers, which have no addresses, start in half the time without
+
 urlpatterns = [
     path("", include("chatsite.chat.urls")),
     path("", include("chatsite.documents.urls")),

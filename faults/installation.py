@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from faults import hooks
 from tests import processes
@@ -171,21 +172,33 @@ def _end(ending: list[Process]) -> None:
         process.kill()
 
 
-def takeovers(hits: list[Hit], seen_by_completion: dict[str, list[Any]]) -> list[float]:
-    """Seconds from each hit to the first text of a later attempt, for each answer that it interrupted.
+class Takeover(NamedTuple):
+    """How long an answer stood still that was interrupted: seconds until the first text of a later attempt."""
 
-    If another hit came in between, that one counts.
-    """
-    times = []
-    for number, hit in enumerate(hits):
-        later = hits[number + 1 :]
-        for completion in hit.completions:
-            seen = seen_by_completion.get(completion, [])
-            before = max((attempt_of(frame) for frame in seen if frame.at <= hit.at + 0.25), default=0)
-            text = next((f.at for f in seen if f.kind in ("delta", "snapshot") and attempt_of(f) > before), None)
-            if text and not any(completion in other.completions and other.at < text for other in later):
-                times.append(text - hit.at)
-    return sorted(times)
+    since_first: float  # what a person sees
+    since_last: float  # without the time that went by until it was hit again before it got to write
+
+
+def takeovers(hits: list[Hit], seen_by_completion: dict[str, list[Any]]) -> list[Takeover]:
+    """Of every answer that was interrupted, each time that it went on."""
+    return [
+        takeover
+        for completion in set().union(*(hit.completions for hit in hits))
+        for takeover in _takeovers_of(
+            [hit.at for hit in hits if completion in hit.completions], seen_by_completion.get(completion, [])
+        )
+    ]
+
+
+def _takeovers_of(hits: list[float], seen: list[Any]) -> Iterator[Takeover]:
+    first: float | None = None
+    for at, next_at in zip(hits, [*hits[1:], math.inf], strict=True):
+        before = max((attempt_of(frame) for frame in seen if frame.at <= at + 0.25), default=0)
+        text = next((f.at for f in seen if f.kind in ("delta", "snapshot") and attempt_of(f) > before), None)
+        first = at if first is None else first
+        if text is not None and text <= next_at:
+            yield Takeover(text - first, text - at)
+            first = None
 
 
 def attempt_of(frame: Any) -> int:

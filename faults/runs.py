@@ -17,7 +17,7 @@ from django.db import connections
 
 from faults import hooks
 from faults.checking import Verdict, check, still_open
-from faults.installation import Hit, Installation, executed, takeovers
+from faults.installation import Hit, Installation, Takeover, executed, takeovers
 from faults.tabs import Shown, Tab, tabs
 from router.models import Route
 from router.revisions import publish
@@ -57,7 +57,7 @@ class Run:
     seed: int
     verdict: Verdict
     hits: list[Hit] = field(default_factory=list)
-    takeovers: list[float] = field(default_factory=list)
+    takeovers: list[Takeover] = field(default_factory=list)
     executed: int = 0
     seconds: float = 0.0
     answer_seconds: list[float] = field(default_factory=list)  # from asking to the end, without poison
@@ -80,8 +80,11 @@ class Run:
         if self.answer_seconds:
             figures["slowest answer s"] = round(max(self.answer_seconds), 1)
         if self.takeovers:
-            figures["takeover p50 s"] = round(statistics.median(self.takeovers), 2)
-            figures["takeover worst s"] = round(self.takeovers[-1], 2)
+            since_first, since_last = zip(*self.takeovers, strict=True)
+            figures["takeover p50 s"] = round(statistics.median(since_first), 2)
+            figures["takeover worst s"] = round(max(since_first), 2)
+            figures["after the last hit: p50 s"] = round(statistics.median(since_last), 2)
+            figures["after the last hit: worst s"] = round(max(since_last), 2)
         return figures
 
     def must_be_clean(self) -> None:
