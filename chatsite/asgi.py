@@ -20,6 +20,7 @@ from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
+import chatsite.urls  # noqa: E402, F401  (every page, so that the first who asks does not wait for its code)
 from chatsite.chat.consumers import ChatConsumer  # noqa: E402
 from chatsite.operations.endpoints import Endpoints  # noqa: E402
 from chatsite.operations.lifespan import lifespan  # noqa: E402

@@ -49,7 +49,8 @@ class HooksConfig(AppConfig):
         for fault in filter(None, os.environ.get("FAULTS", "").split(",")):
             FAULTS[fault]()
         _note_what_runs()
-        _load_no_encoder()
+        if os.environ["TIER"] == "route":
+            _load_no_encoder()
 
 
 def _note_what_runs() -> None:

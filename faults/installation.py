@@ -125,7 +125,7 @@ def installation(
     def told(tier: str) -> dict[str, str]:
         named = (faults or {}).get(tier, "")
         special = (environs or {}).get(tier, {})
-        return {**environ, **special, "DJANGO_SETTINGS_MODULE": "faults.hooked_settings", "FAULTS": named}
+        return {**environ, **special, "DJANGO_SETTINGS_MODULE": "faults.hooked_settings", "TIER": tier, "FAULTS": named}
 
     def worker(queue: str, threads: int, tier: str) -> Part:
         start = partial(processes.start_worker, queue, concurrency=threads, **told(tier))
