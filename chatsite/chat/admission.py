@@ -31,7 +31,7 @@ SOON_SECONDS = 5.0  # while nobody knows how long an answer takes
 SHORT_WAIT_SECONDS = 5.0  # that nobody minds, however fast the answer comes then
 SHORTEST_SECONDS, LONGEST_SECONDS = 2, 300  # that anybody is asked to wait before they try again
 FULL_SECONDS = 0.25  # for which the site is believed to be as full as it was
-FORGOTTEN_SECONDS = 2.0  # after which a full site is nothing to go by
+FORGOTTEN_SECONDS = 2.0  # without a refusal, after which a full site is nothing to go by
 
 
 def expected() -> Expected:
@@ -55,7 +55,7 @@ def admit(user: Any, expected: Expected) -> None:
         raise _full(limits, wait / 4 or SOON_SECONDS)
     if wait > longest:
         raise _full(limits, wait - longest)
-    _full_until.pop(limits, None)
+    _let_in(limits)
 
 
 def _longest_wait(limits: Limits, expected: Expected) -> float:
@@ -72,17 +72,41 @@ def _whole(seconds: float) -> int:
 
 # --- A full site ------------------------------------------------------------------------------------------------
 
-_full_until: dict[Limits, tuple[float, int]] = {}  # for those with these limits, and when to try again
+
+@dataclass
+class _Full:
+    """The site is full for those with certain limits, as far as is known; times are those of the monotonic clock."""
+
+    refused_at: float
+    retry_after: int
+    look_at: float  # when the next one may look whether it still is
+
+
+_full_sites: dict[Limits, _Full] = {}
 _lock = threading.Lock()
 
 
 def _full(limits: Limits, seconds: float) -> BusyError:
-    _full_until[limits] = time.monotonic() + FULL_SECONDS, _whole(seconds)
-    return _busy(_whole(seconds))
+    now, retry_after = time.monotonic(), _whole(seconds)
+    with _lock:
+        _full_sites[limits] = _Full(now, retry_after, now + FULL_SECONDS)
+    return _busy(retry_after)
+
+
+def _let_in(limits: Limits) -> None:
+    """There was room for one: the next one may look, and one at a time until nobody has been refused for a while."""
+    with _lock:
+        if full := _full_sites.get(limits):
+            full.look_at = time.monotonic()
 
 
 def _busy(retry_after: int) -> BusyError:
     return BusyError("busy", status=503, retry_after=retry_after)
+
+
+def was_full() -> bool:
+    """Whether there can be a `known_refusal` for anybody; asks nobody."""
+    return bool(_full_sites)
 
 
 def known_refusal(user: Any) -> BusyError | None:
@@ -90,19 +114,20 @@ def known_refusal(user: Any) -> BusyError | None:
 
     None now and then: whoever gets it is the one that looks again, for all.
     """
-    if not _full_until:
+    if not was_full():
         return None
-    limits = limits_of(user.pk)
+    limits, now = limits_of(user.pk), time.monotonic()
     with _lock:
-        until, retry_after = _full_until.get(limits, (0.0, 0))
-        late = time.monotonic() - until
-        if late < 0:
-            return _busy(retry_after)
-        if late < FORGOTTEN_SECONDS:
-            _full_until[limits] = time.monotonic() + FULL_SECONDS, retry_after
-        else:
-            _full_until.pop(limits, None)
-    return None
+        full = _full_sites.get(limits)
+        if full is None:
+            return None
+        if now - full.refused_at > FORGOTTEN_SECONDS:
+            del _full_sites[limits]
+            return None
+        if now < full.look_at:
+            return _busy(full.retry_after)
+        full.look_at = now + FULL_SECONDS
+        return None
 
 
 # --- What is open -----------------------------------------------------------------------------------------------

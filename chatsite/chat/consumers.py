@@ -18,11 +18,23 @@ from django.http import Http404, HttpRequest
 from django.utils import translation
 
 from chatsite.accounts import languages
-from chatsite.chat import access, branches, comparing, corrections, feed, news, notices, previewing, ratings, turns
+from chatsite.chat import (
+    access,
+    admission,
+    branches,
+    comparing,
+    corrections,
+    feed,
+    news,
+    notices,
+    previewing,
+    ratings,
+    turns,
+)
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
-from chatsite.chat.threads import in_thread
+from chatsite.chat.threads import at_once, in_thread
 from workers import tracing
 from workers.events import Offset
 from workers.logs import about
@@ -126,6 +138,8 @@ class Tab:
                 raise RefusedError("unknown_event")
 
     async def _submit(self, frame: dict[str, Any], client_id: UUID | None) -> Turn:
+        if admission.was_full():
+            await at_once(turns.refuse_if_full)(self.user, client_id)
         return await in_thread(turns.submit)(
             self.user,
             text=_text(frame, "text"),

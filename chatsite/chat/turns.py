@@ -32,6 +32,15 @@ from workers.logs import about
 logger = logging.getLogger(__name__)
 
 
+def refuse_if_full(user: Any, client_id: UUID | None) -> None:
+    """Raise the `BusyError` that others have just been told, unless the message has been accepted already.
+
+    To be asked before `submit`, where nobody has to wait for those who are let in: it costs next to nothing.
+    """
+    if (refusal := known_refusal(user)) and not _sent_before(user, client_id):
+        raise refusal
+
+
 def submit(
     user: Any,
     *,
@@ -49,10 +58,6 @@ def submit(
     person's.
     """
     text = clean(text, may_be_empty=bool(files))
-    if refusal := known_refusal(user):  # first: it is to cost next to nothing
-        if earlier := _sent_before(user, client_id):
-            return earlier
-        raise refusal
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     _check_route(user, wanted_route, text, conversation and conversation.pk)
 

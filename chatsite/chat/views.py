@@ -170,6 +170,7 @@ def _chat(request: HttpRequest, conversation: Conversation | None) -> HttpRespon
         return _page(request, conversation, draft=starter_text(request.GET.get("try", "")))
     text, route, client_id = (request.POST.get(name, "") for name in ("text", "route", "client_id"))
     try:
+        turns.refuse_if_full(request.user, _uuid(client_id))
         files = _files(request, conversation)
         turn = turns.submit(
             request.user,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -17,8 +19,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.chat import admission
+from chatsite.chat import admission, threads
 from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.chat.threads import in_thread
 from tests.chat.sockets import Tab, make_async, tab
 from tests.pages import rows
 from tests.sessions import session_of
@@ -33,7 +36,7 @@ OPEN_PER_PERSON = 2 + 5
 
 @pytest.fixture(autouse=True)
 def _published(transactional_db: None) -> None:
-    admission._full_until.clear()
+    admission._full_sites.clear()
     rows.revision()
 
 
@@ -50,6 +53,13 @@ def browser_of(user: Any) -> Client:
 
 def ask(browser: Client, **fields: str) -> Any:
     return browser.post("/", {"text": "Hello", "client_id": str(uuid.uuid4()), **fields})
+
+
+def look_again_in(seconds: float) -> None:
+    """Let the next one look after this time whether the full site still is; the refusal was a moment ago."""
+    for full in admission._full_sites.values():
+        full.refused_at = time.monotonic()
+        full.look_at = time.monotonic() + seconds
 
 
 async def send(alice_tab: Tab, **fields: Any) -> dict[str, Any]:
@@ -168,12 +178,27 @@ def test_one_looks_again_for_all_and_they_come_in_when_there_is_room(alice: Any,
     assert ask(browser).status_code == 302
     assert [ask(browser).status_code for _ in range(3)] == [503] * 3
     Turn.objects.update(status="done", finished_at=timezone.now())
+    look_again_in(60)
     assert ask(browser).status_code == 503, "as it was a moment ago"
-    for limits, (_, retry_after) in admission._full_until.items():
-        admission._full_until[limits] = time.monotonic(), retry_after
+    look_again_in(0)
     statuses = in_parallel(ask, [browser] * 4)
     assert statuses.count(302) == 1
     assert Turn.objects.count() == 2
+
+
+async def test_a_refusal_does_not_wait_for_those_who_are_let_in(alice_session: str, settings: Any) -> None:
+    settings.WAITING_IN_ALL = 1
+    async with tab(alice_session) as alice_tab:
+        await send(alice_tab)
+        assert (await send(alice_tab))["code"] == "busy"
+        look_again_in(60)
+        saved = threading.Event()
+        saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
+        try:
+            assert (await send(alice_tab))["code"] == "busy"
+        finally:
+            saved.set()
+            await asyncio.gather(*saving)
 
 
 async def test_a_message_that_was_accepted_is_known_while_the_site_is_full(alice_session: str, settings: Any) -> None:
