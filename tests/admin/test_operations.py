@@ -91,7 +91,7 @@ def test_a_queue_of_nobody_is_shown_with_the_command_that_starts_a_worker(ada: A
     Model.objects.filter(pk=model.pk).update(worker_group="gpu")
     with pretended_worker(queues=["route"], code=own_code().digest):
         page = shown(ada)
-    assert page.count("No worker serves this queue") == 2
+    assert page.count("No worker serves this queue") == 3  # nor those of files and of the background
     assert "nice -n 19 python -m celery --quiet -A chatsite worker -Q background -n background@%h" in page
     assert "-Q remote-gpu -n remote-gpu@%h" in page  # no line of the Procfile is for it
     assert "older code" not in page
