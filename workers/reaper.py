@@ -48,8 +48,10 @@ logger = logging.getLogger(__name__)
 
 SCAN_SECONDS = 0.25
 SCANS_WITHOUT_LEASE = 2
-LOST_AFTER_SECONDS = 1.5
-LOOK_SECONDS = 1.0  # between two looks at the queues; less than the above, see `broker.lost`
+# A new attempt may be in the hand of a worker that dies as well, before it claims it: who watches waits for the lease and
+# for this.
+LOST_AFTER_SECONDS = 1.0
+LOOK_SECONDS = 0.5  # between two looks at the queues; less than the above, see `broker.lost`
 DUTY_SECONDS = 3
 LINE_SECONDS = 1.0
 ROUND_SECONDS = 5
@@ -158,12 +160,11 @@ class Reaper:
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
         jobs: dict[broker.TaskKey, tuple[_Sighting, Job]] = {}
         queued: dict[str, set[broker.TaskKey]] = {}
-        for sighting in _without_lease(waiting):  # one with a lease is about to be claimed
+        for sighting, job in _loaded(_without_lease(waiting)):  # one with a lease is about to be claimed
             with self._passing_over(sighting):
-                if job := sighting.load():
-                    key = (str(job.pk), job.attempt)
-                    queued.setdefault(job.queue, set()).add(key)
-                    jobs[key] = sighting, job
+                key = (str(job.pk), job.attempt)
+                queued.setdefault(job.queue, set()).add(key)
+                jobs[key] = sighting, job
         for sighting, job in (jobs[key] for key in broker.lost(queued)):
             with self._passing_over(sighting), about(reply_id=job.reply_id):
                 logger.warning("%s %s was in no queue; published again", type(job).__name__, job.pk)
@@ -208,6 +209,15 @@ def _open_jobs() -> Iterable[_Sighting]:
         for pk, attempt, status, person_id, released_at in rows:
             is_held = status == Job.Status.QUEUED and released_at is None
             yield _Sighting(kind, pk, attempt, status, person_id if is_held else None)
+
+
+def _loaded(waiting: list[_Sighting]) -> Iterable[tuple[_Sighting, Job]]:
+    """Those that still wait, with their rows: by one query for each kind, as hundreds may wait."""
+    for kind in {sighting.kind for sighting in waiting}:
+        rows = {(job.pk, job.attempt): job for job in kind.open_with_queues().filter(status=Job.Status.QUEUED)}
+        for sighting in waiting:
+            if sighting.kind is kind and (job := rows.get((sighting.pk, sighting.attempt))):
+                yield sighting, job
 
 
 def _without_lease(sightings: list[_Sighting]) -> list[_Sighting]:
