@@ -14,6 +14,8 @@ from faults.recording import Record, Scaled
 from faults.runs import Load, perform, until_busy
 from faults.tabs import Tab
 
+pytestmark = pytest.mark.database
+
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 

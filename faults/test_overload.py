@@ -6,11 +6,15 @@ import asyncio
 import random
 import time
 
+import pytest
+
 from faults.installation import Hit, Installation, installation
 from faults.pages import Browser
 from faults.recording import Record, Scaled
 from faults.runs import Load, no_fault, p95, perform, sessions, until_busy
 from faults.tabs import Tab
+
+pytestmark = pytest.mark.database
 
 SLOTS = 8
 

@@ -7,6 +7,8 @@ import random
 import time
 import uuid
 
+import pytest
+
 from chatsite.chat.models import Message, Turn
 from faults.checking import check, still_open
 from faults.installation import Installation, executed, installation
@@ -15,6 +17,8 @@ from faults.runs import connect, sessions
 from faults.tabs import Shown, Tab, tabs
 from tests.backends.fake_provider import FakeProvider
 from tests.processes import wait_until
+
+pytestmark = pytest.mark.database
 
 CLOSED_SECONDS = 2.0
 

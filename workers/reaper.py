@@ -48,8 +48,8 @@ logger = logging.getLogger(__name__)
 
 SCAN_SECONDS = 0.25
 SCANS_WITHOUT_LEASE = 2
-# A new attempt may be in the hand of a worker that dies as well, before it claims it: who watches waits for the lease and
-# for this.
+# A new attempt may be in the hand of a worker that dies as well, before it claims it: whoever watches that answer waits
+# for its lease and for this.
 LOST_AFTER_SECONDS = 1.0
 LOOK_SECONDS = 0.5  # between two looks at the queues; less than the above, see `broker.lost`
 DUTY_SECONDS = 3
