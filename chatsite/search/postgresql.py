@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chatsite.search.sources import ANSWERS, ENTER, MESSAGES, MOST_PARTS, TITLES
+from chatsite.search.sources import ANSWERS, ENTER, FILES, MESSAGES, MOST_PARTS, TITLES
 from chatsite.search.terms import Term
 
 PARTS = f"(SELECT part FROM generate_series(0, {MOST_PARTS - 1}) AS part) p"
@@ -26,11 +26,13 @@ _INDEX = "CREATE INDEX IF NOT EXISTS search_entry_words ON search_entry USING gi
 _OF_TITLE = "DELETE FROM search_entry WHERE conversation_id = new.id AND message_id IS NULL"
 _TITLE = f"{_OF_TITLE}; {ENTER} {TITLES} AND c.id = new.id"
 _MESSAGE = (
-    f"DELETE FROM search_entry WHERE message_id = new.id; {ENTER} {MESSAGES.format(parts=PARTS)} AND m.id = new.id"
+    "DELETE FROM search_entry WHERE message_id = new.id AND attachment_id IS NULL; "
+    f"{ENTER} {MESSAGES.format(parts=PARTS)} AND m.id = new.id"
 )
 _ANSWER = (
     f"DELETE FROM search_entry WHERE message_id = new.reply_id; {ENTER} {ANSWERS.format(parts=PARTS)} AND a.id = new.id"
 )
+_FILE = f"DELETE FROM search_entry WHERE attachment_id = new.id; {ENTER} {FILES.format(parts=PARTS)} AND f.id = new.id"
 
 # By name: when, on which table, under which condition, and what then.
 _TRIGGERS = {
@@ -42,6 +44,7 @@ _TRIGGERS = {
         "new.finished_at IS NOT NULL",
         _ANSWER,
     ),
+    "file": ("AFTER INSERT OR UPDATE OF name, text, message_id", "documents_attachment", "true", _FILE),
 }
 
 

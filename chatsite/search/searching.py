@@ -30,6 +30,7 @@ class Hit:
     excerpt: SafeString
     message_id: UUID | None
     is_answer: bool
+    file_name: SafeString  # of the file in which it stands; empty: in none
     at: datetime
 
 
@@ -49,7 +50,8 @@ def search(user: Any, text: str, *, before: str = "") -> Hits:
     rows = (
         Entry.objects.filter(index.found(user.pk, terms), conversation__in=access.conversations(user))
         .annotate(at=Coalesce("message__created_at", "conversation__updated_at"))
-        .select_related("conversation", "message")
+        .select_related("conversation", "message", "attachment")
+        .defer("attachment__text")
         .order_by("-at", "-pk")
     )
     rest = keys.after(before, rows, "at", int)
@@ -65,6 +67,7 @@ def _hit(entry: Entry, terms: Sequence[Term]) -> Hit:
         title=mark(str(entry.conversation), terms),
         excerpt=excerpt(entry.text, terms) if message else SafeString(),
         message_id=message.pk if message else None,
+        file_name=mark(entry.attachment.name, terms) if entry.attachment else SafeString(),
         is_answer=message is not None and message.role == Message.Role.ASSISTANT,
         at=message.created_at if message else entry.conversation.updated_at,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chatsite.search.sources import ANSWERS, ENTER, MESSAGES, MOST_PARTS, TITLES
+from chatsite.search.sources import ANSWERS, ENTER, FILES, MESSAGES, MOST_PARTS, TITLES
 from chatsite.search.terms import Term
 
 PARTS = f"(SELECT value AS part FROM json_each('{list(range(MOST_PARTS))}')) p"
@@ -25,6 +25,7 @@ _LEARN = "INSERT INTO search_words (rowid, user_id, text) VALUES (new.id, new.us
 _TITLE = f"{ENTER} {TITLES} AND c.id = new.id;"
 _MESSAGE = f"{ENTER} {MESSAGES.format(parts=PARTS)} AND m.id = new.id;"
 _ANSWER = f"{ENTER} {ANSWERS.format(parts=PARTS)} AND a.id = new.id;"
+_FILE = f"{ENTER} {FILES.format(parts=PARTS)} AND f.id = new.id;"
 
 # By name: when, and what then.
 _TRIGGERS = {
@@ -38,12 +39,17 @@ _TRIGGERS = {
     "message_new": ("AFTER INSERT ON chat_message WHEN new.text <> ''", _MESSAGE),
     "message_changed": (
         "AFTER UPDATE OF text ON chat_message WHEN new.text <> old.text",
-        f"DELETE FROM search_entry WHERE message_id = new.id; {_MESSAGE}",
+        f"DELETE FROM search_entry WHERE message_id = new.id AND attachment_id IS NULL; {_MESSAGE}",
     ),
     "answer_new": ("AFTER INSERT ON workers_completion WHEN new.finished_at IS NOT NULL", _ANSWER),
     "answer_changed": (
         "AFTER UPDATE OF text, finished_at ON workers_completion WHEN new.finished_at IS NOT NULL",
         f"DELETE FROM search_entry WHERE message_id = new.reply_id; {_ANSWER}",
+    ),
+    "file_new": ("AFTER INSERT ON documents_attachment WHEN new.message_id IS NOT NULL", _FILE),
+    "file_changed": (
+        "AFTER UPDATE OF name, text, message_id ON documents_attachment",
+        f"DELETE FROM search_entry WHERE attachment_id = new.id; {_FILE}",
     ),
 }
 

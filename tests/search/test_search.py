@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.chat.models import Conversation, Message
+from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.documents.models import Attachment
 from chatsite.search import searching, terms
 from chatsite.search.models import Entry
 from chatsite.search.sources import PART
@@ -31,6 +32,15 @@ def page(client: Client, alice: Any) -> Client:
 def found(user: Any, text: str) -> list[str]:
     """The titles of the conversations in which something is found."""
     return [str(hit.conversation) for hit in searching.search(user, text).hits]
+
+
+def attached(turn: Turn, name: str, text: str) -> Attachment:
+    """A file that was sent with the message of a turn, as it is when it has been read."""
+    now = timezone.now()
+    sent = {"conversation": turn.conversation, "message": turn.message, "owner": turn.conversation.user}
+    return Attachment.objects.create(
+        **sent, name=name, text=text, kind="text", size=1, status="done", finished_at=now, started_at=now
+    )
 
 
 def places(user: Any, text: str) -> list[str]:
@@ -127,6 +137,27 @@ def test_the_index_follows_what_is_written_in_whatever_way(alice: Any) -> None:
     assert places(alice, "bulk") == ["In <mark>bulk</mark>"]
 
 
+def test_files_are_found_by_their_names_and_their_texts_where_they_were_sent(
+    page: Client, alice: Any, bob: Any
+) -> None:
+    turn = rows.turn(alice, "Look at this", "")
+    theirs = attached(rows.turn(bob, "And at this", ""), "walrus.txt", "Of Bob")
+    mine = attached(turn, "Walrus <b>report</b>.txt", "word " * (PART // 5) + "The tusk of a narwhal")
+    assert [(hit.message_id, hit.is_answer) for hit in searching.search(alice, "narwhal").hits] == [
+        (turn.message_id, False)
+    ]
+    content = page.get(reverse("search"), {"q": "walrus report"}).content.decode()
+    assert "In your file <mark>Walrus</mark> &lt;b&gt;<mark>report</mark>&lt;/b&gt;.txt" in content
+    assert [hit.file_name for hit in searching.search(bob, "walrus").hits] == ["<mark>walrus</mark>.txt"]
+    Message.objects.filter(role="user").update(text="Said otherwise")
+    Attachment.objects.filter(pk=mine.pk).update(text="A beluga")
+    assert (found(alice, "narwhal"), len(found(alice, "beluga")), len(found(alice, "otherwise"))) == ([], 1, 1)
+    Attachment.objects.filter(pk=mine.pk).update(message=None)  # it is in a draft
+    assert found(alice, "beluga") == []
+    theirs.delete()
+    assert found(bob, "walrus") == []
+
+
 def test_every_part_of_a_long_message_is_found(alice: Any) -> None:
     text = "word " * (PART // 5) + "needle " + "word " * (PART // 5) + "thread"
     rows.turn(alice, text, "")
@@ -137,11 +168,12 @@ def test_every_part_of_a_long_message_is_found(alice: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_migration_loses_nothing(alice: Any) -> None:
-    rows.turn(alice, "The harbour", "The pier")
+    attached(rows.turn(alice, "The harbour", "The pier"), "quay.txt", "A crane")
+    call_command("migrate", "search", "0001", verbosity=0)
     call_command("migrate", "search", "zero", verbosity=0)
     rows.turn(alice, "A lighthouse", "A buoy")
     call_command("migrate", verbosity=0)
-    for word in ("harbour", "pier", "lighthouse", "buoy"):
+    for word in ("harbour", "pier", "lighthouse", "buoy", "quay", "crane"):
         assert found(alice, word)
     rows.turn(alice, "An anchor")
     assert found(alice, "anchor")
