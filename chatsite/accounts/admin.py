@@ -94,6 +94,7 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):
         people = User.objects.filter(pk__in=[user.pk for user in objs]).annotate(conversation_count=owned)
         named = [f"{user}, with {user.conversation_count} conversations" for user in people]
         stays = [f"{user}: nobody else may do everything" for user in people if leaving.is_last_owner(user)]
+        stays += [f"{user}: stands in the record of changes" for user in people if leaving.is_former(user)]
         return named, {str(User._meta.verbose_name_plural): len(named)}, set(), stays
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
-from django.db import transaction
+from functools import partial
 
-from chatsite.chat import turns
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Q
+
+from chatsite.accounts.models import Invitation
+from chatsite.chat import feed, turns
+from chatsite.chat.erasing import with_answers
 from chatsite.chat.models import Turn
 from chatsite.transfer.models import Import
-from router.models import Decision
+from router.models import AuditEntry
 from workers.jobs import Job
-from workers.models import Completion
+
+_FORMER = "former person "  # no name that somebody can choose: those have no spaces
 
 
 def is_last_owner(user: User) -> bool:
@@ -22,7 +32,8 @@ def is_last_owner(user: User) -> bool:
 def delete_account(user: User) -> None:
     """Delete a person with all that they wrote and were answered; answers that are being written are stopped.
 
-    What an admin has taken into the labelled messages stays there, without a name.
+    What an admin has taken into the labelled messages stays there, without a name. What the person has done as an admin
+    stays on record, with a number in the place of the name.
     """
     theirs = Turn.objects.filter(conversation__user=user)
     for turn in theirs.filter(conversation__deleted_at=None).select_related("completion"):
@@ -32,9 +43,27 @@ def delete_account(user: User) -> None:
     open_jobs = [job for kind in Job.kinds() for job in kind.all_open().filter(person=user)]
     for job in [*open_jobs, *Import.all_open().filter(user=user).defer("content")]:
         job.cancel()
-    with transaction.atomic():
-        completions = list(theirs.exclude(completion=None).values_list("completion_id", flat=True))
-        decisions = list(theirs.exclude(decision=None).values_list("decision_id", flat=True))
+    with with_answers(theirs):
+        transaction.on_commit(partial(feed.forget, user.pk), robust=True)
+        _keep_record(user)
+        Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email)).delete()
+        for session in Session.objects.all():
+            if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+                session.delete()
         user.delete()
-        Completion.objects.filter(pk__in=completions).delete()
-        Decision.objects.filter(pk__in=decisions).delete()
+
+
+def is_former(user: User) -> bool:
+    """Whether this is only what stands in the record of changes for somebody who is gone."""
+    return user.username.startswith(_FORMER) and not user.is_active
+
+
+def _keep_record(user: User) -> None:
+    """An audit outlives those whom it is about: as a row without a name, which nobody can sign in as."""
+    about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    about.update(object_repr=f"{_FORMER}{user.pk}")
+    done, decided = LogEntry.objects.filter(user=user), AuditEntry.objects.filter(actor=user)
+    if done.exists() or decided.exists():
+        former = User.objects.create_user(f"{_FORMER}{user.pk}", is_active=False)
+        done.update(user=former)
+        decided.update(actor=former)

@@ -16,10 +16,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from chatsite.chat import access, feed, listing, turns
-from chatsite.chat.models import Conversation, Tag
+from chatsite.chat.erasing import with_answers
+from chatsite.chat.models import Conversation, Tag, Turn
 from chatsite.chat.refusals import RefusedError
-from router.models import Decision
-from workers.models import Completion
 
 UNDO_SECONDS = 120  # after that a deleted conversation goes for good
 MOST_TAGS = 10  # of one conversation
@@ -99,11 +98,9 @@ def purge(**_: Any) -> None:
 def _purge(conversation: Conversation) -> None:
     if not Conversation.objects.select_for_update().filter(pk=conversation.pk).exclude(deleted_at=None).exists():
         return  # it was undone in the last moment
-    turns_of_it = list(conversation.turns.values_list("completion_id", "decision_id"))
     user = conversation.user
-    conversation.delete()
-    Completion.objects.filter(pk__in=[completion for completion, _ in turns_of_it if completion]).delete()
-    Decision.objects.filter(pk__in=[decision for _, decision in turns_of_it if decision]).delete()
+    with with_answers(Turn.objects.filter(conversation=conversation)):
+        conversation.delete()
     _forget_unused_tags(user)
 
 

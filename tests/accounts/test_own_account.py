@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from chatsite.accounts import leaving
 from chatsite.chat.models import Conversation, Message, Turn
-from router.models import Decision
+from chatsite.operations.audit import write_down
+from router.models import AuditEntry, Decision
 from tests.pages import rows
 from workers.models import Completion
 
@@ -110,3 +113,24 @@ def test_an_account_goes_while_something_of_it_is_deleted_and_still_written(page
     assert not User.objects.filter(username="alice").exists()
     assert turn.completion_id
     assert not Completion.objects.filter(pk=turn.completion_id).exists()
+
+
+def test_what_an_admin_did_outlives_the_account_without_a_name(client: Client, admin: User, alice: Any) -> None:
+    second = User.objects.create_superuser("second", email="second@example.org")
+    client.force_login(second)
+    client.post("/admin/auth/group/add/", {"name": "Lawyers", "limits-TOTAL_FORMS": 0, "limits-INITIAL_FORMS": 0})
+    write_down(admin, User, str(second.pk), "second", "Gave rights.")
+    AuditEntry.objects.create(actor=second, action=AuditEntry.Action.PUBLISH, text="Published revision 1.")
+    done, number = LogEntry.objects.get(user=second), second.pk
+    leaving.delete_account(second)
+    done.refresh_from_db()
+    former = done.user
+    assert (former.username, former.email, former.is_active) == (f"former person {number}", "", False)
+    assert (former.is_superuser, former.has_usable_password()) == (False, False)
+    assert AuditEntry.objects.get().actor == former
+    assert "second" not in str(LogEntry.objects.values()) + str(User.objects.values())
+    client.force_login(admin)
+    assert former.username in client.get("/admin/admin/logentry/").content.decode()
+    chosen = {"action": "delete_selected", "_selected_action": [former.pk], "post": "yes"}
+    client.post("/admin/auth/user/", chosen)
+    assert User.objects.filter(pk=former.pk).exists()
