@@ -1,8 +1,8 @@
 """The index of all that people wrote and got, kept by triggers of the database.
 
-Whoever writes a title, a message, an answer or the text of a file, in whatever way, need not know of it. Every text is copied into
-`search_entry`, a long one in parts; over that lies SQLite's FTS5 (`sqlite.py`) or PostgreSQL's full text search
-(`postgresql.py`).
+Whoever writes a title, a message, an answer or the text of a file, in whatever way, need not know of it. Every text is
+copied into `search_entry`, a long one in parts; over that lies SQLite's FTS5 (`sqlite.py`) or PostgreSQL's full text
+search (`postgresql.py`).
 """
 
 from __future__ import annotations

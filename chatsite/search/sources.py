@@ -12,8 +12,9 @@ MESSAGES = (
     f"ON p.part * {PART} < length(m.text) WHERE 1 = 1"
 )
 ANSWERS = (
-    f"SELECT c.user_id, c.id, m.id, NULL, p.part, substr(a.text, p.part * {PART} + 1, {PART}) FROM workers_completion a "
-    "JOIN chat_message m ON m.id = a.reply_id JOIN chat_conversation c ON c.id = m.conversation_id JOIN {parts} "
+    f"SELECT c.user_id, c.id, m.id, NULL, p.part, substr(a.text, p.part * {PART} + 1, {PART}) "
+    "FROM workers_completion a JOIN chat_message m ON m.id = a.reply_id "
+    "JOIN chat_conversation c ON c.id = m.conversation_id JOIN {parts} "
     f"ON p.part * {PART} < length(a.text) WHERE a.finished_at IS NOT NULL"
 )
 # The name of a file stands above its text.
