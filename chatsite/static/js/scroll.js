@@ -92,7 +92,7 @@ export class Scroll {
   }
 
   #toEnd() {
-    this.#page.scrollTop = this.#page.scrollHeight;
+    this.#page.scrollTop = this.#isEmpty ? 0 : this.#page.scrollHeight;
     this.#top = this.#page.scrollTop;
     this.#showJump();
   }
@@ -109,8 +109,13 @@ export class Scroll {
     this.#showJump();
   }
 
+  // What greets people in an empty conversation is read from its beginning.
+  get #isEmpty() {
+    return this.#messages.childElementCount === 0;
+  }
+
   #showJump() {
-    this.#jump.hidden = this.#isFollowing;
+    this.#jump.hidden = this.#isFollowing || this.#isEmpty;
     if (this.#isFollowing) this.#jump.classList.remove("news");
   }
 }
