@@ -2,7 +2,7 @@
 
     python -m bench.pools --streams 64 [--model ttft50-itl10-n300] [--rounds 3]
 
-Both make the request by the same HTTP library and read the answer by `workers.backends.chat_chunks`. The threads
+Both make the request by the HTTP client of the SDK and read the answer by `workers.backends.chat_chunks`. The threads
 are those of the product: deadlines, cancelling and the choice of addresses come with them; the loop has none of that.
 """
 

@@ -131,14 +131,11 @@ def test_the_environment_changes_nothing(
         monkeypatch.setenv(name, value)
     read(backend, run_of("tokens1"))
     read(backend, run_of("tokens1", api_key="right"))
-    without_key, with_key = (
-        {name.lower(): value for name, value in request.headers.items()} for request in provider.chats
-    )
+    without_key, with_key = ({**request.headers} for request in provider.chats)
     assert "canary" not in str(without_key) + str(with_key)
-    assert "authorization" not in without_key
+    assert "authorization" not in {name.lower() for name in without_key}
     assert with_key["authorization"] == "Bearer right"
-    assert with_key["user-agent"] == "Switchyard"
-    assert "cookie" not in with_key
+    assert not [name for name in with_key if "stainless" in name.lower()]
 
 
 @pytest.fixture

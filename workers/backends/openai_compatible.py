@@ -1,7 +1,6 @@
 """Models behind any server that speaks the OpenAI chat-completions protocol.
 
-`workers.backends.calls` has the client; the bytes of the response are read by `workers.backends.chat_chunks`. There is
-no SDK in between: its types alone take a third of a second of a processor to load, at each start of a worker.
+The `openai` SDK makes the request; the bytes of the response are read by `workers.backends.chat_chunks`.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 import httpx2
-import orjson
+import openai
 from django.conf import settings
 
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
 from workers.backends.calls import Call, client
 from workers.backends.chat_chunks import AnswerReader
-from workers.backends.provider_errors import StatusError, status_error
+from workers.backends.provider_errors import status_error
 from workers.backends.sampling import sampling
 from workers.errors import (
     BackendUnavailableError,
@@ -50,12 +49,12 @@ class OpenAICompatibleBackend(Backend):
         self._refused: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def stream(self, run: Run, cancellation: Cancellation) -> Deltas:
-        http = client(run.base_url, run.api_key)
+        sdk = client(run.base_url, run.api_key)
         allowance = BYTES_BESIDES + BYTES_PER_TOKEN * run.max_output_tokens
-        call = _call(http, settings.FIRST_TOKEN_TIMEOUT_SECONDS, allowance)
+        call = _call(sdk, settings.FIRST_TOKEN_TIMEOUT_SECONDS, allowance)
         cancellation.on_set(call.hang_up)
         try:
-            response = self._request(http, run, call)
+            response = self._request(sdk, run, call)
             try:
                 return (yield from _read(response, call, cancellation))
             finally:
@@ -76,38 +75,32 @@ class OpenAICompatibleBackend(Backend):
         except UnknownModelError as error:
             raise UnknownModelError(f"{error} {offer}") from None
 
-    def _request(self, http: httpx2.Client, run: Run, call: Call) -> httpx2.Response:
+    def _request(self, sdk: openai.OpenAI, run: Run, call: Call) -> httpx2.Response:
         """Send the prompt; again without it if the server refuses something that can be left out."""
         refused = self._refused[run.base_url, run.identifier]
         while True:
             try:
                 with call:
-                    return _post(http, run, refused)
-            except StatusError as error:
+                    # Not `sdk.chat.completions.create`, which looks at every message of the prompt against its types.
+                    return sdk.post(
+                        "/chat/completions",
+                        body=_body(run, refused),
+                        options={"headers": _headers(run)},
+                        cast_to=object,
+                        stream=True,
+                        stream_cls=openai.Stream[object],
+                    ).response
+            except openai.APIStatusError as error:
                 newly = _refused_parameters(error) - refused
                 if not newly:
                     raise status_error(call.host, error, run.api_key) from None
                 refused |= newly
-            except httpx2.HTTPError:
+            except (openai.APIConnectionError, httpx2.HTTPError):
                 raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
 
 
-def _call(http: httpx2.Client, seconds: float, allowance: int) -> Call:
-    return Call(http.base_url.netloc.decode(), seconds, allowance)
-
-
-def _post(http: httpx2.Client, run: Run, refused: set[str]) -> httpx2.Response:
-    """The response, of which the body is still to come. Raises `StatusError` for one that is not a success."""
-    content, headers = orjson.dumps(_body(run, refused)), {"Content-Type": "application/json", **_headers(run)}
-    request = http.build_request("POST", "chat/completions", content=content, headers=headers)
-    response = http.send(request, stream=True)
-    if response.is_success:
-        return response
-    try:
-        response.read()
-    finally:
-        response.close()
-    raise StatusError(response)
+def _call(sdk: openai.OpenAI, seconds: float, allowance: int) -> Call:
+    return Call(sdk.base_url.netloc.decode(), seconds, allowance)
 
 
 def _body(run: Run, refused: set[str]) -> dict[str, Any]:
@@ -129,14 +122,14 @@ def _headers(run: Run) -> dict[str, str]:
     return {"X-Request-ID": run.request_id} if run.request_id else {}
 
 
-def _refused_parameters(error: StatusError) -> set[str]:
+def _refused_parameters(error: openai.APIStatusError) -> set[str]:
     """The parameters of ours that the server says it cannot take, of those that we can do without."""
-    if error.status not in (400, 422):
+    if error.status_code not in (400, 422):
         return set()
     refused = set()
-    if "stream_options" in str(error.details):
+    if "stream_options" in str(error.body):
         refused.add("stream_options")
-    if "max_completion_tokens" in str(error.details):
+    if "max_completion_tokens" in str(error.body):
         refused.add("max_tokens")
     return refused
 
@@ -185,18 +178,18 @@ def list_models(run: Run, seconds: float) -> list[str]:
 
     Raises `workers.errors.WorkerError` if it cannot be reached or does not accept the key.
     """
-    http = client(run.base_url, run.api_key)
-    call = _call(http, seconds, LIST_BYTES)
+    sdk = client(run.base_url, run.api_key)
+    call = _call(sdk, seconds, LIST_BYTES)
     try:
         with call:
-            response = http.get("models")
-    except httpx2.HTTPError:
+            return sorted(str(model.id)[:80] for model in sdk.models.list().data)
+    except openai.APIStatusError as error:
+        if error.status_code in (401, 403):
+            raise status_error(call.host, error, run.api_key) from None
+        return []
+    except (openai.APIConnectionError, httpx2.HTTPError):
         raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
-    if response.status_code in (401, 403):
-        raise status_error(call.host, StatusError(response), run.api_key)
-    try:
-        return sorted(str(model["id"])[:80] for model in orjson.loads(response.content)["data"])
-    except (KeyError, TypeError, ValueError):
+    except (openai.OpenAIError, AttributeError, TypeError, ValueError):
         return []
 
 

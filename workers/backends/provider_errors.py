@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx2
-import orjson
+import openai
 
 from workers import secrets
 from workers.errors import (
@@ -36,29 +35,10 @@ _NO_MODEL = re.compile(
 )
 
 
-class StatusError(Exception):
-    """A response that has come, body and all, and is not a success."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        super().__init__(str(response.status_code))
-        self.status = response.status_code
-        self.headers = response.headers
-        self.details = _details(response.content)  # what it says about the error; empty if it is not in JSON
-
-
-def _details(content: bytes) -> Mapping[str, Any]:
-    try:
-        said = orjson.loads(content)
-    except ValueError:
-        return {}
-    said = said.get("error", said) if isinstance(said, Mapping) else said
-    return said if isinstance(said, Mapping) else {}
-
-
-def status_error(host: str, error: StatusError, api_key: str) -> WorkerError:
+def status_error(host: str, error: openai.APIStatusError, api_key: str) -> WorkerError:
     """The error that an HTTP status from `host` stands for."""
-    code = str(error.details.get("code") or error.details.get("type") or "")
-    return _error(host, error.status, code, _message(error.details, api_key), retry_after(error.headers))
+    wait = retry_after(error.response.headers)
+    return _error(host, error.status_code, error.code or error.type or "", _message(error.body, api_key), wait)
 
 
 def reported_error(host: str, error: object) -> WorkerError:
