@@ -2,7 +2,8 @@
 
     python -m bench.routing FILE.jsonl [--tasks FILE.jsonl] [--final] [--rounds 200]
 
-FILE has rows with `text` and `role`; those with `clear` true are counted once more by themselves. With --tasks come
+FILE has rows with `text` and `role`; those with `clear` true are counted once more by themselves, and of them the bare
+instructions, which are one line of at most `BARE_WORDS` words, so that no text goes with them. With --tasks come
 tasks that the router has never seen: the P3 rows of such files, as many of each role, drawn evenly over the tasks. The
 messages of `router/data/real_chat.jsonl` follow: part `dev`, and with --final part `test`, which nothing was tuned on.
 Then how sure the router is beside how often it is right, over all of these. Times are those of one thread
@@ -43,6 +44,7 @@ ROUTER = Path(__file__).parents[1] / "router"
 ROLES = ("summarise", "classify", "generate")
 EDGE_WORDS = 25
 UNSEEN_ROWS = 400  # of each role
+BARE_WORDS = 40
 
 SUMMARISE = re.compile(
     r"summar|sum up|tl;?dr|too long|gist|in a nutshell|key (?:points|takeaways|ideas)|main (?:points|idea)|shorten|"
@@ -81,6 +83,10 @@ def unseen_tasks(paths: Sequence[Path]) -> list[dict[str, Any]]:
         rounds = itertools.zip_longest(*columns)
         found += [row for turn in rounds for row in turn if row][:UNSEEN_ROWS]
     return found
+
+
+def is_bare(text: str) -> bool:
+    return "\n" not in text.strip() and len(text.split()) <= BARE_WORDS
 
 
 def print_reliability(name: str, told: Sequence[tuple[Told, str]]) -> None:
@@ -167,6 +173,7 @@ def main() -> None:
     print_quality(options.file.stem, rows, predict)
     if clear := [row for row in rows if row.get("clear") is True]:
         print_quality("    of these clear", clear, predict)
+        print_quality("    of these bare", [row for row in clear if is_bare(row["text"])], predict)
     if unseen:
         print_quality("unseen tasks", unseen, predict)
     parts = ("dev", "test") if options.final else ("dev",)

@@ -12,8 +12,9 @@ from scipy.special import log_softmax, softmax
 
 from router.classifier import Join
 
-# Limits for believing the linear model alone, the strictest first.
-LIMITS = (0.999, 0.998, 0.997, 0.996, 0.995, 0.993, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95)
+# Limits for believing the linear model alone, the strictest first. They end where it starts to be too sure of messages
+# unlike those it was fitted on, which the held-out ones do not show: 0.95 lost 0.5 points on unseen tasks, 0.98 none.
+LIMITS = (0.999, 0.998, 0.997, 0.996, 0.995, 0.993, 0.99, 0.985, 0.98)
 TOLERATED = 0.0005  # share of all messages that may be lost by not asking the encoder
 
 Floats = npt.NDArray[np.float64]
