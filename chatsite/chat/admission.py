@@ -3,7 +3,7 @@
 What is open is counted in the database, in the transaction that saves the message: so the limits hold however many
 messages come at the same moment, and there is no counter that could be lost. A refusal because the site is full holds
 for a moment for all that come after it, without a look at the database: those who are let in must not wait for those
-who are not.
+who are not. Nor the other way round: who would be refused behind the messages that this process is saving is told now.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis
@@ -31,6 +33,7 @@ SOON_SECONDS = 5.0  # while nobody knows how long an answer takes
 SHORT_WAIT_SECONDS = 5.0  # that nobody minds, however fast the answer comes then
 SHORTEST_SECONDS, LONGEST_SECONDS = 2, 300  # that anybody is asked to wait before they try again
 FULL_SECONDS = 0.25  # for which the site is believed to be as full as it was
+FEW = 4  # messages on their way at a time, which are no reason to look ahead
 FORGOTTEN_SECONDS = 2.0  # without a refusal, after which a full site is nothing to go by
 
 
@@ -50,12 +53,17 @@ def admit(user: Any, expected: Expected) -> None:
     if found.theirs >= limits.open:  # until one of those that are at work has ended
         soon = (expected.service_seconds or SOON_SECONDS) / limits.running
         raise BusyError("too_many_answers", status=429, retry_after=_whole(soon), count=found.theirs)
+    if seconds := _seconds_too_many(limits, expected, found):
+        raise _full(limits, seconds)
+    _let_in(limits, expected, found)
+
+
+def _seconds_too_many(limits: Limits, expected: Expected, found: _Open) -> float:
+    """After how many seconds there may be room for another message behind what is open; 0: there is now."""
     wait, longest = expected.wait_behind(found.released), _longest_wait(limits, expected)
     if found.waiting >= limits.waiting_in_all:  # until a quarter of the line is gone
-        raise _full(limits, wait / 4 or SOON_SECONDS)
-    if wait > longest:
-        raise _full(limits, wait - longest)
-    _let_in(limits)
+        return wait / 4 or SOON_SECONDS
+    return max(wait - longest, 0.0)
 
 
 def _longest_wait(limits: Limits, expected: Expected) -> float:
@@ -82,8 +90,30 @@ class _Full:
     look_at: float  # when the next one may look whether it still is
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What was met by the last message that was let in; the time is that of the monotonic clock."""
+
+    at: float
+    expected: Expected
+    found: _Open
+
+
 _full_sites: dict[Limits, _Full] = {}
+_last_look: _Look | None = None
+_on_the_way = 0  # how many messages of sockets of this process are to be admitted
 _lock = threading.Lock()
+
+
+@contextmanager
+def on_the_way() -> Iterator[int]:
+    """While a message waits to be admitted, in the event loop: how many of this process are ahead of it."""
+    global _on_the_way
+    _on_the_way += 1
+    try:
+        yield _on_the_way - 1
+    finally:
+        _on_the_way -= 1
 
 
 def _full(limits: Limits, seconds: float) -> BusyError:
@@ -93,8 +123,10 @@ def _full(limits: Limits, seconds: float) -> BusyError:
     return _busy(retry_after)
 
 
-def _let_in(limits: Limits) -> None:
+def _let_in(limits: Limits, expected: Expected, found: _Open) -> None:
     """There was room for one: the next one may look, and one at a time until nobody has been refused for a while."""
+    global _last_look
+    _last_look = _Look(time.monotonic(), expected, found.with_more(1))
     with _lock:
         if full := _full_sites.get(limits):
             full.look_at = time.monotonic()
@@ -104,23 +136,24 @@ def _busy(retry_after: int) -> BusyError:
     return BusyError("busy", status=503, retry_after=retry_after)
 
 
-def was_full() -> bool:
-    """Whether there can be a `known_refusal` for anybody; asks nobody."""
-    return bool(_full_sites)
+def may_be_full(ahead: int) -> bool:
+    """Whether there can be a `known_refusal` for anybody behind so many; asks nobody."""
+    return bool(_full_sites) or ahead >= FEW
 
 
-def known_refusal(user: Any) -> BusyError | None:
+def known_refusal(user: Any, ahead: int = 0) -> BusyError | None:
     """What a message of this person would be told, if somebody with the same limits has just been told that.
 
-    None now and then: whoever gets it is the one that looks again, for all.
+    Or if it would be told that when all that are `ahead` have been let in. None now and then: whoever gets it is the
+    one that looks again, for all.
     """
-    if not was_full():
+    if not may_be_full(ahead):
         return None
     limits, now = limits_of(user.pk), time.monotonic()
     with _lock:
         full = _full_sites.get(limits)
         if full is None:
-            return None
+            return _foreseen(limits, ahead)
         if now - full.refused_at > FORGOTTEN_SECONDS:
             del _full_sites[limits]
             return None
@@ -128,6 +161,14 @@ def known_refusal(user: Any) -> BusyError | None:
             return _busy(full.retry_after)
         full.look_at = now + FULL_SECONDS
         return None
+
+
+def _foreseen(limits: Limits, ahead: int) -> BusyError | None:
+    look = _last_look
+    if ahead < FEW or look is None or time.monotonic() - look.at > FORGOTTEN_SECONDS:
+        return None
+    seconds = _seconds_too_many(limits, look.expected, look.found.with_more(ahead))
+    return _busy(_whole(seconds)) if seconds else None
 
 
 # --- What is open -----------------------------------------------------------------------------------------------
@@ -140,6 +181,10 @@ class _Open:
     theirs: int  # of the person
     waiting: int  # of everybody, and not begun
     released: int  # of those, whose person's turn it is
+
+    def with_more(self, count: int) -> _Open:
+        """When so many others have come as well."""
+        return replace(self, waiting=self.waiting + count, released=self.released + count)
 
 
 def _open(user: Any) -> _Open:

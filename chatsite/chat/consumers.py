@@ -138,16 +138,17 @@ class Tab:
                 raise RefusedError("unknown_event")
 
     async def _submit(self, frame: dict[str, Any], client_id: UUID | None) -> Turn:
-        if admission.was_full():
-            await at_once(turns.refuse_if_full)(self.user, client_id)
-        return await in_thread(turns.submit)(
-            self.user,
-            text=_text(frame, "text"),
-            conversation_id=frame.get("conversation") or None,
-            client_id=client_id,
-            wanted_route=_text(frame, "route"),
-            files=_files(frame),
-        )
+        with admission.on_the_way() as ahead:
+            if admission.may_be_full(ahead):
+                await at_once(turns.refuse_if_full)(self.user, client_id, ahead)
+            return await in_thread(turns.submit)(
+                self.user,
+                text=_text(frame, "text"),
+                conversation_id=frame.get("conversation") or None,
+                client_id=client_id,
+                wanted_route=_text(frame, "route"),
+                files=_files(frame),
+            )
 
     async def _correct(self, frame: dict[str, Any]) -> None:
         corrected = await in_thread(corrections.correct)(

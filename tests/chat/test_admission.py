@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 import uuid
@@ -37,6 +38,7 @@ OPEN_PER_PERSON = 2 + 5
 @pytest.fixture(autouse=True)
 def _published(transactional_db: None) -> None:
     admission._full_sites.clear()
+    admission._last_look = None
     rows.revision()
 
 
@@ -199,6 +201,28 @@ async def test_a_refusal_does_not_wait_for_those_who_are_let_in(alice_session: s
         finally:
             saved.set()
             await asyncio.gather(*saving)
+
+
+async def test_who_would_be_refused_behind_those_on_their_way_does_not_wait_for_them(
+    alice_session: str, settings: Any
+) -> None:
+    settings.WAITING_IN_ALL = 6
+    async with contextlib.AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(tab(alice_session)) for _ in range(7)]
+        await send(tabs[0])
+        saved = threading.Event()
+        saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
+        try:
+            for number, one in enumerate(tabs):
+                await one.send(type="send", client_id=str(uuid.uuid4()), text=f"Hello {number}")
+            refused = [asyncio.ensure_future(one.until("error")) for one in tabs]
+            done, waiting = await asyncio.wait(refused, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        finally:
+            saved.set()
+            await asyncio.gather(*saving)
+        for each in waiting:
+            each.cancel()
+        assert [each.result()["code"] for each in done][:1] == ["busy"]
 
 
 async def test_a_message_that_was_accepted_is_known_while_the_site_is_full(alice_session: str, settings: Any) -> None:
