@@ -43,6 +43,7 @@ class Load:
     tokens: int = 40
     gap_ms: int = 50
     first_ms: int = 50
+    begin_s: float = 0.0  # within which they begin, one after the other; otherwise all ask, and ask again, at once
     poisoned: int = 0  # how many of the people ask what kills its process, with `die_of_poison`
 
     @property
@@ -141,16 +142,20 @@ async def _ask_and_inject(
         async with asyncio.TaskGroup() as group:
             poison = [hooks.POISON if number < load.poisoned else "" for number in range(len(opened))]
             over = asyncio.Event()
-            asking = [group.create_task(_ask(tab, load, word, over)) for tab, word in zip(opened, poison, strict=True)]
+            asking = [
+                group.create_task(_ask(tab, load, word, over, load.begin_s * number / len(opened)))
+                for number, (tab, word) in enumerate(zip(opened, poison, strict=True))
+            ]
             hits = await inject(made, chance, opened)
             over.set()
         answer_seconds = [seconds for task in asking for seconds in task.result()]
         return opened, hits, answer_seconds
 
 
-async def _ask(tab: Tab, load: Load, poison: str, over: asyncio.Event) -> list[float]:
+async def _ask(tab: Tab, load: Load, poison: str, over: asyncio.Event, begin_s: float) -> list[float]:
     """Ask as often as the load says, and until the faults are over; how long each answer took."""
     times: list[float] = []
+    await asyncio.sleep(begin_s)
     while len(times) < load.each or not (poison or over.is_set()):
         began = time.monotonic()
         reply = await tab.ask(f"Go on {poison}")

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.database
 
 
 def test_row_1_workers_are_killed(seed: int, upstream: str, record: Record, scaled: Scaled) -> None:
-    # Answers of 18 s: of shorter ones so many begin in a second that they alone fill two processors, and a takeover
-    # waits for one. Here the kills have what they cost, a new worker each time.
-    load = Load(tabs=scaled(100, 10), each=5, tokens=60, gap_ms=300)
+    # Answers of 18 s, which begin one after the other: of shorter ones, or at the same moment, so many begin that they
+    # alone fill two processors, and a takeover waits for one. Here the kills have what they cost, a new worker each.
+    load = Load(tabs=scaled(100, 10), each=5, tokens=60, gap_ms=300, begin_s=18)
     with installation(remotes=8, concurrency=16) as made:
         run = perform(made, upstream, load, kill_workers(scaled(20, 3), every=4.5), seed)
     record(1, "worker kills", run.figures())
