@@ -20,7 +20,7 @@ test:
 	@scripts/install.sh dev
 	@scripts/chromium.sh
 	@$(MAKE) check
-	$(python) -m pytest --numprocesses 2 --dist loadfile
+	$(python) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 test-rabbitmq:
 	@scripts/install.sh dev

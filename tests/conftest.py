@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from workers.models import Model, Provider
 
 
 @pytest.fixture(autouse=True)
-def _fresh_redis() -> None:
+def _fresh_redis(_nobody_else: None) -> None:
     """Each test begins with an empty Redis, but for what living processes say of themselves."""
     for key in client().scan_iter():
         if not key.startswith((b"process", b"_kombu")):
@@ -49,21 +50,59 @@ def defaults(db: None) -> None:
     call_command("load_defaults", verbosity=0)
 
 
-@pytest.fixture(scope="module")  # so that modules which kill workers have no other ones around
-def _workers(django_db_setup: None, django_db_blocker: Any) -> Iterator[processes.Process]:
-    with (
-        django_db_blocker.unblock(),
-        processes.worker("route", "embedded", "local", "remote", "files", "background") as worker,
-        processes.reaper(),
-    ):
-        yield worker
+class Staff:
+    """A worker process of all queues and a reaper: started when a test asks, kept for the tests that follow."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._worker: processes.Process | None = None
+
+    def worker(self) -> processes.Process:
+        if not self._worker:
+            self._running.enter_context(processes.reaper())
+            queues = ("route", "embedded", "local", "remote", "files", "background")
+            self._worker = self._running.enter_context(processes.worker(*queues))
+        assert self._worker.is_running(), self._worker.log.read_text()
+        return self._worker
+
+    def leave(self) -> None:
+        self._worker = None
+        self._running.close()
+
+
+staff = Staff()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that share the staff come first, so that it is started once; then those with processes of their own.
+
+    So what takes longest begins first, and the processes of the suite end together.
+    """
+    items.sort(key=lambda item: (not _asks_for_staff(item), item.get_closest_marker("processes") is None))
+
+
+def _asks_for_staff(item: pytest.Item) -> bool:
+    return "workers" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else(request: pytest.FixtureRequest) -> None:
+    """Where a test does not ask for the staff there is none: it would take the tasks."""
+    if "workers" not in request.fixturenames:
+        staff.leave()
+
+
+@pytest.fixture(scope="session")
+def _staff(django_db_setup: None, django_db_blocker: Any) -> Iterator[Staff]:
+    with django_db_blocker.unblock():
+        yield staff
+        staff.leave()
 
 
 @pytest.fixture
-def workers(transactional_db: None, defaults: None, _workers: processes.Process) -> processes.Process:
+def workers(transactional_db: None, defaults: None, _staff: Staff) -> processes.Process:
     """A worker process of all queues and a reaper, over the test's committed rows."""
-    assert _workers.is_running(), _workers.log.read_text()
-    return _workers
+    return _staff.worker()
 
 
 @dataclass

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from tests import processes
-from tests.browser.conftest import chromium, open_page, playwright  # noqa: F401  (fixtures)
-from tests.environment import free_port
+from tests.browser.conftest import _kept_profile, chromium, open_page, playwright  # noqa: F401  (fixtures)
 from workers.models import Provider
 
 CANARY = "sk-canary-4f1c9e77ab"
@@ -59,14 +57,6 @@ def errors(response: Any) -> str:
 def said(response: Any) -> str:
     """The messages at the top of the page."""
     return " ".join(str(message) for message in response.context["messages"])
-
-
-@pytest.fixture
-def _web() -> Iterator[str]:
-    """A web process of the test's own: tests that write through it need it to know today's content types."""
-    port = free_port()
-    with processes.web(port, PORT=str(port)):
-        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.processes import wait_until
 from tests.sessions import session_of
 from workers.models import Completion
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.xdist_group("fair turns")]
 
 Connect = Callable[..., Any]
 NEXT = "Next in line"

@@ -13,7 +13,7 @@ from tests import processes
 from tests.environment import free_port
 from workers.models import Completion
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.xdist_group("faults")]
 
 
 @pytest.fixture(scope="module")

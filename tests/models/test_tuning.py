@@ -14,6 +14,9 @@ MESSAGES = [("shorten this", ""), ("is it spam or ham", "Yes."), ("write a poem"
 TARGETS = [0, 1, 2] * 16
 
 
+pytestmark = pytest.mark.xdist_group("tuning")  # one process tunes
+
+
 def tuned(seed: int = 1) -> dict[str, Any]:
     return encode.tuned(MESSAGES, TARGETS, [1.0] * len(MESSAGES), seed, lambda line: None)
 
