@@ -71,9 +71,10 @@ class Draft(models.Model):
 
     @classmethod
     def current(cls) -> Self:
-        """The row; a new one has the newest classifier."""
-        newest = Classifier.objects.order_by("-created_at").first()
-        return cls.objects.select_related("classifier").get_or_create(pk=1, defaults={"classifier": newest})[0]
+        """The row; a new one has the newest classifier. Its content, megabytes, is read when somebody asks for it."""
+        newest = Classifier.objects.order_by("-created_at").values_list("pk", flat=True)
+        rows = cls.objects.select_related("classifier").defer("classifier__content")
+        return rows.get_or_create(pk=1, defaults={"classifier_id": newest.first})[0]
 
 
 class RunningProcess(models.Model):
