@@ -47,9 +47,10 @@ def answered(model: Model) -> list[str]:
     return [event.kind for event in events() if event.kind != Kind.DELTA]
 
 
-def in_memory(worker: processes.Process) -> dict[str, str]:
-    (process,) = [process for process in presence.processes() if process.name.endswith(f":{worker.pid}")]
-    return process.models
+def in_memory(worker: processes.Process) -> dict[str, str] | None:
+    """The models of the worker, if it has lately said anything."""
+    said = (process for process in presence.processes() if process.name.endswith(f":{worker.pid}"))
+    return next((process.models for process in said), None)
 
 
 def test_a_model_is_loaded_when_it_is_asked_for_unless_it_is_kept_ready(provider: Provider, tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_model_is_loaded_when_it_is_asked_for_unless_it_is_kept_ready(provider
     cold = model(provider, tmp_path / "cold")
     Model.objects.create(provider=provider, name="gone", identifier="/no/such", worker_group="tiny", is_warm=True)
     with processes.worker("local-tiny", MODEL_IDLE_SECONDS="1") as worker:
-        assert in_memory(worker) == {warm.identifier: "ready"}
+        processes.wait_until(lambda: in_memory(worker) == {warm.identifier: "ready"}, what="the one that is kept ready")
         assert answered(warm) == [Kind.STARTED, Kind.DONE]
         assert answered(cold) == [Kind.STARTED, Kind.LOADING, Kind.LOADED, Kind.DONE]
         processes.wait_until(lambda: in_memory(worker) == {warm.identifier: "ready"}, what="the idle one to be let go")

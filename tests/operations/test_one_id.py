@@ -48,7 +48,7 @@ def test_one_id_goes_with_a_message_through_every_process(
     port = free_port()
     cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_of(alice)}"}
     site = f"http://127.0.0.1:{port}"
-    form: dict[str, Any] = {"LOG_FORMAT": "json", "LEASE_SECONDS": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    form: dict[str, Any] = {"LOG_FORMAT": "json", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     form["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
     with (
         processes.web(port, **form, PORT=str(port)) as web,
