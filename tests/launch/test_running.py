@@ -41,7 +41,7 @@ def _names(processes: list[psutil.Process]) -> set[str]:
 
 
 def test_the_product_comes_up_recovers_from_kills_and_ends_completely(launch: Callable[..., Launcher]) -> None:
-    launcher = launch()
+    launcher = launch(is_first=True)
     launcher.wait_for(UP, 180)
     assert re.search(rf"http://127\.0\.0\.1:{launcher.port}/sign-in/[\w-]{{40,}}/", launcher.output)
     assert (launcher.folder / "redis.url").exists()
@@ -74,7 +74,7 @@ def test_a_signal_ends_every_process_without_a_traceback(
 
 @pytest.mark.parametrize("moment", ["Starting the embedded Redis", "Preparing the database", "Starting web"])
 def test_a_signal_during_the_start_leaves_nothing_behind(launch: Callable[..., Launcher], moment: str) -> None:
-    launcher = launch(SMALL)
+    launcher = launch(SMALL, is_first=moment == "Preparing the database")
     launcher.wait_for(moment)
     processes = launcher.children()
     launcher.send(signal.SIGINT)
