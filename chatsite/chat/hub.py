@@ -178,15 +178,20 @@ class Hub:
         self._lives.pop(key, None)
 
     async def _read_for_ever(self) -> None:
+        """Until the event loop ends, and cancels what still runs in it."""
         task = asyncio.current_task()
-        # The client can swallow a cancellation that comes while its time-out is armed.
-        while not (task and task.cancelling()):
-            try:
-                await self._read_once()
-            except (redis.RedisError, OSError) as error:
-                logger.warning("Redis cannot be read, trying again: %s", error)
-                self._reader_id = None
-                await asyncio.sleep(RETRY_SECONDS)
+        try:
+            # The client can swallow a cancellation that comes while its time-out is armed.
+            while not (task and task.cancelling()):
+                try:
+                    await self._read_once()
+                except (redis.RedisError, OSError) as error:
+                    logger.warning("Redis cannot be read, trying again: %s", error)
+                    self._reader_id = None
+                    await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            await self._reader.aclose()
+            await self._client.aclose()
 
     def _pass_on(self, source: _Source, entries: list[Entry]) -> None:
         """Never raises: what goes wrong with one source must not stop the reading of all others."""
@@ -343,6 +348,8 @@ _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 def hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
-    for stale in [other for other in _hubs if other.is_closed()]:
-        del _hubs[stale]
-    return _hubs.setdefault(loop, Hub())
+    if loop not in _hubs:
+        for stale in [other for other in _hubs if other.is_closed()]:
+            del _hubs[stale]
+        _hubs[loop] = Hub()
+    return _hubs[loop]
