@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -96,7 +97,11 @@ def shown(conversation: Conversation) -> list[str]:
 
 def everything(page: Client) -> bytes:
     response: Any = page.get(reverse("export-all"))
-    return b"".join(response)
+
+    async def content() -> bytes:
+        return b"".join([part async for part in response])
+
+    return async_to_sync(content)()
 
 
 def test_a_conversation_is_exported_as_markdown(page: Client, alice: Any) -> None:
