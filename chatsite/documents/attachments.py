@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.http import Http404
+from django.utils import timezone
 
 from chatsite.chat import access
 from chatsite.chat.refusals import RefusedError
-from chatsite.documents.kinds import clean_name, kind_of
+from chatsite.documents.kinds import KINDS, clean_name, kind_of
 from chatsite.documents.models import Attachment, Content
 from chatsite.writing import drafts
 from workers.jobs import Job
@@ -129,6 +131,34 @@ def carry_over(source: Any, target: Any) -> None:
         attachment.pk, attachment.message, attachment._state.adding = None, target, True
         attachment.id = Attachment._meta.get_field("id").get_default()
         attachment.save(force_insert=True)
+        Content.objects.create(attachment=attachment, data=content)
+
+
+def restore(user: Any, message: Any, files: Iterable[tuple[str, str]]) -> None:
+    """Give a message files of which name and text are known, as an export has them. In a transaction.
+
+    What was a PDF or the like is a text file from now on. Raises `RefusedError` if the person has no room for them.
+    """
+    lock_until_commit(f"files:{user.pk}")
+    for name, text in files:
+        content, now = text.encode(), timezone.now()
+        _check_space(user, len(content))
+        kind = KINDS.get(PurePosixPath(name).suffix.lower().removeprefix("."), "")
+        is_text = kind in (Attachment.Kind.TEXT, Attachment.Kind.MARKDOWN, Attachment.Kind.CSV)
+        attachment = Attachment.objects.create(
+            owner=user,
+            person=user,
+            conversation=message.conversation,
+            message=message,
+            name=name if is_text else clean_name(f"{name}.txt"),
+            kind=kind if is_text else Attachment.Kind.TEXT,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            text=text,
+            status=Job.Status.DONE,
+            started_at=now,
+            finished_at=now,
+        )
         Content.objects.create(attachment=attachment, data=content)
 
 

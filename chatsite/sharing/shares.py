@@ -41,15 +41,29 @@ def of(user: Any) -> QuerySet[Share]:
     return Share.objects.filter(conversation__in=access.conversations(user)).select_related("conversation")
 
 
-def share(user: Any, *, conversation_id: Any) -> Share:
+def share(user: Any, *, conversation_id: Any, until: Any = None) -> Share:
     """Make a link to a conversation as it is now, or bring the one that there is up to date.
 
-    Raises `Http404` as `access.conversation_or_404` does, `NothingToShareError`.
+    It shows everything up to the message `until`, on the branch of that; without one, the whole branch that is shown.
+    Raises `Http404` as `access.conversation_or_404` and `last_message` do, `NothingToShareError`.
     """
     conversation = access.conversation_or_404(user, conversation_id)
-    now = timezone.now()
-    snapshot = {"title": conversation.title, "leaf_id": _newest_finished(conversation), "taken_at": now}
+    leaf = _finished(last_message(user, conversation, until)) if until else _newest_finished(conversation)
+    snapshot = {"title": conversation.title, "leaf_id": leaf, "taken_at": timezone.now()}
     return Share.objects.update_or_create(conversation=conversation, defaults=snapshot)[0]
+
+
+def last_message(user: Any, conversation: Conversation, message_id: Any) -> Message:
+    """The message up to which is shared. Raises `Http404` if it is none of the conversation."""
+    message = access.message_or_404(user, message_id)
+    if message.conversation_id != conversation.pk:
+        raise Http404("No such message in this conversation.")
+    return message
+
+
+def shows_files(conversation: Conversation) -> bool:
+    """Whether files have been sent in a conversation, whose names a link shows."""
+    return conversation.messages.filter(attachment_count__gt=0).exists()
 
 
 def revoke(user: Any, *, conversation_id: Any) -> Conversation:
@@ -86,6 +100,10 @@ def _newest_finished(conversation: Conversation) -> UUID:
     leaf = Tree(conversation).leaf
     if leaf is None:
         raise NothingToShareError
-    end = conversation.messages.select_related("turn__completion").get(pk=leaf)
-    is_open = end.role == Message.Role.ASSISTANT and end.turn.answer.is_open
-    return end.turn.message_id if is_open else leaf
+    return _finished(conversation.messages.select_related("turn__completion").get(pk=leaf))
+
+
+def _finished(message: Message) -> UUID:
+    """A message; of an answer that is still being written, what it answers."""
+    is_open = message.role == Message.Role.ASSISTANT and message.turn.answer.is_open
+    return message.turn.message_id if is_open else message.pk

@@ -40,10 +40,11 @@ def only_if_on(view: View) -> View:
 def share(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """The link of a conversation, and what it shows; a POST makes it, or brings it up to date."""
     conversation = access.conversation_or_404(request.user, conversation_id)
-    problem = ""
+    problem, until = "", request.POST.get("until") or request.GET.get("until")
+    last = shares.last_message(request.user, conversation, until) if until else None
     if request.method == "POST":
         try:
-            shares.share(request.user, conversation_id=conversation_id)
+            shares.share(request.user, conversation_id=conversation_id, until=until)
             return redirect("conversation-share", conversation_id)
         except shares.NothingToShareError:
             problem = _("There is nothing to share yet. Write something first.")
@@ -54,9 +55,20 @@ def share(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         "address": _address(request, found) if found else "",
         "has_news": found is not None and shares.has_news(found),
         "is_public": shares.are_public(),
+        "last": last and presenting.entries(conversation, [last.pk])[0],
+        "shows_files": shares.shows_files(conversation),
         "problem": problem,
     }
     return render(request, "sharing/share.html", context, status=400 if problem else 200)
+
+
+@only_if_on
+@login_required
+@require_safe
+def share_until(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """From the menu of a message to the page on which the conversation is shared up to there."""
+    message = access.message_or_404(request.user, message_id)
+    return redirect(f"{reverse('conversation-share', args=[message.conversation_id])}?until={message.pk}")
 
 
 @only_if_on

@@ -13,11 +13,13 @@ from django.utils.formats import date_format
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from chatsite.accounts.models import Preferences
 from chatsite.chat import access, presenting
 from chatsite.chat.models import Conversation, Message, Turn
+from chatsite.documents.models import Attachment
+from chatsite.sharing.models import Share
+from chatsite.transfer import account
 
-FORMAT, VERSION = "switchyard", 1
+FORMAT, VERSION = "switchyard", 2
 
 
 def file_name(conversation: Conversation, ending: str) -> str:
@@ -27,15 +29,28 @@ def file_name(conversation: Conversation, ending: str) -> str:
 
 def markdown(conversation: Conversation) -> str:
     """What the page of a conversation shows, to be read."""
+    files = Attachment.objects.filter(message__conversation=conversation).in_bulk()
     parts = [f"# {_on_one_line(str(conversation))}"]
     for entry in presenting.entries(conversation):
         is_answer = entry.role == Message.Role.ASSISTANT
         facts = " · ".join(filter(None, (_("imported") if entry.is_imported else "", entry.route, entry.model)))
         heading = _("Answer") if is_answer else _("You")
-        parts += [f"## {heading}" + (f" ({_on_one_line(facts)})" if facts else ""), (entry.text + entry.rest).strip()]
+        parts += [f"## {heading}" + (f" ({_on_one_line(facts)})" if facts else "")]
+        parts += [_quoted(files[chip.id]) for chip in entry.files]
+        parts += [(entry.text + entry.rest).strip()]
     exported = date_format(timezone.localtime(), "DATETIME_FORMAT")
     parts += ["---", _("Exported from Switchyard, {when}.").format(when=exported)]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _quoted(file: Attachment) -> str:
+    """A file in a block of its own, out of which nothing in it leads."""
+    lines = [
+        _("File: {name}").format(name=_on_one_line(file.name)),
+        *([""] if file.text else []),
+        *file.text.splitlines(),
+    ]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
 def as_json(conversation: Conversation) -> bytes:
@@ -45,29 +60,13 @@ def as_json(conversation: Conversation) -> bytes:
 
 async def all_as_json(user: Any) -> AsyncIterator[bytes]:
     """All that there is of a person, in one file: the account, and one conversation after the other."""
-    yield _head(account=await sync_to_async(_account)(user))
+    yield _head(account=await sync_to_async(account.known_of)(user))
     separator = b""
     for pk in await sync_to_async(_ids)(user):
         if one := await sync_to_async(_dumped)(user, pk):
             yield separator + one
             separator = b",\n"
     yield b"\n]}\n"
-
-
-def _account(user: Any) -> dict[str, Any]:
-    """What the site knows of a person besides their conversations; but not the hash of their password."""
-    corrections = user.corrections.order_by("filed_at").values("text", "wanted_route", "state", "filed_at")
-    return {
-        "name": user.get_username(),
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "email": user.email,
-        "joined_at": user.date_joined,
-        "last_sign_in_at": user.last_login,
-        "language": Preferences.objects.filter(user=user).values_list("language", flat=True).first() or "",
-        "groups": [group.name for group in user.groups.all()],
-        "corrections": list(corrections),
-    }
 
 
 def data(conversation: Conversation) -> dict[str, Any]:
@@ -84,6 +83,9 @@ def data(conversation: Conversation) -> dict[str, Any]:
         "archived_at": conversation.archived_at,
         "tags": [tag.name for tag in conversation.tags.all()],
         "leaf": conversation.leaf_id,
+        "shared": Share.objects.filter(conversation=conversation)
+        .values("title", "leaf", "created_at", "taken_at")
+        .first(),
         "messages": [_message(message) for message in messages],
     }
 
@@ -92,7 +94,19 @@ def _message(message: Message) -> dict[str, Any]:
     common = {"id": message.pk, "parent": message.parent_id, "role": message.role, "created_at": message.created_at}
     if message.role == Message.Role.ASSISTANT:
         return common | _answer(message.turn)
-    return common | {"text": message.text, "files": [file.name for file in message.attachments.all()]}
+    return common | {"text": message.text, "files": [_file(file) for file in message.attachments.all()]}
+
+
+def _file(file: Attachment) -> dict[str, Any]:
+    """A file with the text that was read out of it; as it was, it is saved from its message."""
+    return {
+        "name": file.name,
+        "kind": file.kind,
+        "size": file.size,
+        "pages": file.pages,
+        "text": file.text,
+        "is_cut": file.is_cut,
+    }
 
 
 def _answer(turn: Turn) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.utils import timezone, translation
 from chatsite.chat import access, conversations
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents import attachments
 from chatsite.transfer import files
 from chatsite.transfer.models import Import, Origin
 from chatsite.transfer.reading import Read, Said, UnreadableError, read, title_of
@@ -79,10 +80,11 @@ def _take_all(job: Import) -> None:
     for number, data in enumerate(files.conversations(bytes(job.content)), 1):
         try:
             counts[_take(job, read(data))] += 1
-        except UnreadableError as error:
+        except (UnreadableError, RefusedError) as error:
             counts["skipped"] += 1
             if len(skipped) < NAMED_SKIPS:
-                skipped.append({"title": title_of(data), "why": str(error)})
+                why = error.text if isinstance(error, RefusedError) else str(error)
+                skipped.append({"title": title_of(data), "why": why})
         if number % NOTE_EVERY == 0 and not note():
             return  # another attempt goes on with it
     note()
@@ -130,10 +132,14 @@ def _save(user: Any, conversation: Read) -> Conversation:
             role=Message.Role.ASSISTANT if said.is_answer else Message.Role.USER,
             text="" if said.is_answer else said.text,
             user=None if said.is_answer else user,
+            attachment_count=len(said.files),
             created_at=said.at,
         )
         for said in conversation.messages
     )
+    for said in conversation.messages:
+        if said.files:
+            attachments.restore(user, Message.objects.get(pk=ids[said.id]), said.files)
     _save_answers(saved, [said for said in conversation.messages if said.is_answer], ids)
     leaf = conversation.leaf and ids.get(conversation.leaf)
     Conversation.objects.filter(pk=saved.pk).update(leaf=leaf or ids[conversation.messages[-1].id])

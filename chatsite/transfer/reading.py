@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -14,7 +15,10 @@ from django.utils.translation import gettext as _
 from chatsite.chat import conversations, turns
 from chatsite.chat.models import Message
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents.kinds import clean_name
 from chatsite.transfer.files import Broken
+from workers.reading import MOST_CHARACTERS
+from workers.reading.cleaning import clean
 
 MOST_MESSAGES = 10_000  # of one conversation
 
@@ -33,6 +37,7 @@ class Said:
     text: str
     at: datetime
     by: dict[str, str]  # of an answer: `route` and `model`, as far as the file names them
+    files: list[tuple[str, str]]  # that were sent with it: name and text
 
 
 @dataclass
@@ -59,6 +64,7 @@ class _Node:
     text: str
     at: datetime | None
     by: dict[str, str]
+    files: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read(data: Any) -> Read:
@@ -88,9 +94,10 @@ def _own(data: Mapping[str, Any]) -> Read:
         str(one["id"]): _Node(
             parent=str(one["parent"]) if one.get("parent") else None,
             role=one["role"],
-            text=one.get("text") or ", ".join(one.get("files") or ()),
+            text=one.get("text") or _names_only(one.get("files") or ()),
             at=_time(one.get("created_at")),
             by=_by(route=one.get("route"), model=one.get("model")),
+            files=_files(one.get("files") or ()),
         )
         for one in data["messages"]
     }
@@ -110,6 +117,20 @@ def _chatgpt(data: Mapping[str, Any]) -> Read:
         )
     identity = data.get("conversation_id") or data["id"]
     return _conversation(data, nodes, f"chatgpt:{identity}", str(data.get("current_node") or ""))
+
+
+def _files(given: Iterable[Any]) -> list[tuple[str, str]]:
+    """The files of a message that have a text. Raises `RefusedError` if they are too many."""
+    texts = [(clean_name(one["name"]), clean(one.get("text") or "")) for one in given if isinstance(one, Mapping)]
+    found = [(name, text[:MOST_CHARACTERS]) for name, text in texts if text]
+    if len(found) > settings.FILES_PER_MESSAGE:
+        raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)
+    return found
+
+
+def _names_only(given: Iterable[Any]) -> str:
+    """What is said in the place of a text where a message has nothing but files without one."""
+    return "" if _files(given) else ", ".join(one["name"] if isinstance(one, Mapping) else one for one in given)
 
 
 def _by(**named: Any) -> dict[str, str]:
@@ -170,9 +191,10 @@ def _tree(nodes: Mapping[str, _Node], began_at: datetime) -> tuple[list[Said], d
 def _take(pk: str, node: _Node, above: Said | None, said: dict[str, Said], began_at: datetime) -> str | None:
     """Put a node among what was said, after `above`; gives the id of the message that what follows comes after."""
     before = above.id if above else None
-    if node.role not in (Message.Role.USER, Message.Role.ASSISTANT) or not node.text.strip():
+    if node.role not in (Message.Role.USER, Message.Role.ASSISTANT) or not (node.text.strip() or node.files):
         return before
-    text, is_answer = turns.clean(node.text), node.role == Message.Role.ASSISTANT
+    is_answer = node.role == Message.Role.ASSISTANT
+    text, files = turns.clean(node.text, may_be_empty=bool(node.files)), [] if is_answer else node.files
     if is_answer and above is None:
         return before  # nobody has asked for it
     if is_answer and above and above.is_answer:
@@ -181,7 +203,7 @@ def _take(pk: str, node: _Node, above: Said | None, said: dict[str, Said], began
         return before
     after = above.at + timedelta(microseconds=1) if above else began_at  # order is told by the time
     at = max(node.at or after, after) if above else node.at or after
-    said[pk] = Said(pk, before, is_answer, text, at, dict(node.by))
+    said[pk] = Said(pk, before, is_answer, text, at, dict(node.by), files)
     return pk
 
 

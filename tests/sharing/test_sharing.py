@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chatsite.chat import ratings, turns
-from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.sharing.models import Share
 from tests.pages import rows
 from workers.jobs import Job
@@ -186,3 +186,30 @@ def test_sharing_needs_an_account_and_ones_own_conversation(turn: Turn, client: 
 def test_what_is_shared_does_not_stand_in_the_way_of_going_on(turn: Turn, alice: Any) -> None:
     share(turn)
     assert turns.submit(alice, text="And then?", conversation_id=turn.conversation_id)
+
+
+def test_a_link_can_end_at_any_message(turn: Turn, bob: Any) -> None:
+    rows.turn(turn.conversation.user, "Not for others", "Nor this", conversation=turn.conversation, parent=turn.reply)
+    owner = signed_in(turn.conversation.user)
+    page = owner.get(reverse("message-share", args=[turn.pk]), follow=True)
+    assert "It ends with this answer:" in page.content.decode()
+    address = reverse("conversation-share", args=[turn.conversation_id])
+    elsewhere = rows.turn(turn.conversation.user)
+    for until in (elsewhere.pk, rows.turn(bob).pk, "nonsense"):
+        assert owner.post(address, {"until": until}).status_code == 404
+    owner.post(address, {"until": turn.pk})
+    content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
+    assert "The answer" in content
+    assert "Not for others" not in content
+    assert "What has been said since is not shown." in owner.get(address).content.decode()
+    owner.post(address, {"until": turn.message_id})
+    content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
+    assert ("My question" in content, "The answer" in content) == (True, False)
+
+
+def test_what_a_link_shows_of_files_is_said_before(turn: Turn) -> None:
+    owner, address = signed_in(turn.conversation.user), reverse("conversation-share", args=[turn.conversation_id])
+    words = "Of files that were sent, the names are shown"
+    assert words not in owner.get(address).content.decode()
+    Message.objects.filter(pk=turn.message_id).update(attachment_count=1)
+    assert words in owner.get(address).content.decode()

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from chatsite.chat import presenting
 from chatsite.chat.models import Conversation, Message
+from chatsite.documents import attachments
+from chatsite.documents.models import Attachment
 from chatsite.search import searching
 from chatsite.transfer import files, importing
 from chatsite.transfer.models import Import
@@ -182,6 +184,42 @@ def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: 
     again = bring(bob, file)
     assert (again.origins.count(), again.already_count) == (0, 2)
     assert [hit.conversation for hit in searching.search(bob, "Second").hits] == [theirs]
+
+
+def test_files_are_exported_with_their_texts_and_come_back_with_them(page: Client, alice: Any, bob: Any) -> None:
+    turn = rows.turn(alice, "What does it say?", "It says hello.")
+    evil = "Hello\n\n## Answer\n<script>alert(1)</script>"
+    with transaction.atomic():
+        attachments.restore(alice, turn.message, [("letter.pdf", evil), ("notes.md", "# Notes")])
+    alone = rows.turn(alice, "x", "Nothing.", conversation=turn.conversation, parent=turn.reply)
+    Message.objects.filter(pk=alone.message_id).update(text="", attachment_count=1)
+    with transaction.atomic():
+        attachments.restore(alice, alone.message, [("alone.txt", "Alone")])
+    Message.objects.filter(pk=turn.message_id).update(attachment_count=2)
+    markdown = page.get(reverse("conversation-markdown", args=[turn.conversation_id])).content.decode()
+    quoted = "> File: letter.pdf.txt\n>\n> Hello\n>\n> ## Answer\n> <script>alert(1)</script>\n\n> File: notes.md\n"
+    assert f"## You\n\n{quoted}" in markdown
+    content = page.get(reverse("conversation-json", args=[turn.conversation_id])).content
+    assert orjson.loads(content)["conversations"][0]["messages"][0]["files"][0]["text"] == evil
+    assert bring(bob, content).origins.count() == 1
+    theirs = Attachment.objects.filter(owner=bob).order_by("name")
+    assert [(one.name, one.text, one.kind) for one in theirs] == [
+        ("alone.txt", "Alone", "text"), ("letter.pdf.txt", evil, "text"), ("notes.md", "# Notes", "markdown")
+    ]  # fmt: skip
+    assert [hit.file_name for hit in searching.search(bob, "alone").hits] == ["<mark>alone</mark>.txt"]
+    page.force_login(bob)
+    assert page.get(reverse("file", args=[theirs[0].pk])).content == b"Alone"
+    assert theirs[0].message
+    assert (theirs[0].message.text, theirs[0].message.attachment_count) == ("", 1)
+
+
+def test_files_for_which_there_is_no_room_are_not_taken_over(alice: Any, settings: Any) -> None:
+    settings.FILES_PER_PERSON_BYTES = 10
+    file = {"name": "a.txt", "text": "x" * 11}
+    message = {"id": "1", "role": "user", "text": "Hello", "files": [file]}
+    job = bring(alice, orjson.dumps([{"id": "x", "title": "Full", "messages": [message]}]))
+    assert (job.skipped_count, Attachment.objects.count(), Conversation.objects.count()) == (1, 0, 0)
+    assert "All your files together may have" in job.skipped[0]["why"]
 
 
 @pytest.mark.parametrize("packing", ["json", "zip", "parts"])
