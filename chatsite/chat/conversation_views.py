@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from chatsite.chat import access, conversations, listing
+from chatsite.chat import access, conversations, listing, many
 from chatsite.chat.models import Conversation
 from chatsite.chat.refusals import RefusedError
 
@@ -49,6 +49,7 @@ def conversation_list(request: HttpRequest) -> HttpResponse:
         is_archive=bool(wanted.get("archive")),
     )
     context = {"page": page, "tags": listing.tags(request.user), "archive": wanted.get("archive", "")}
+    context |= many.undoable(request.user, many.moment_of(wanted.get("undo", "")))
     template = "chat/_sidebar_list.html" if wants_fragment(request) else "chat/conversations.html"
     return render(request, template, context)
 

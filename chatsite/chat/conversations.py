@@ -52,23 +52,26 @@ def archive(user: Any, *, conversation_id: Any, is_archived: bool) -> Conversati
 def tag(user: Any, *, conversation_id: Any, names: Iterable[str]) -> Conversation:
     """Give a conversation these tags and no others. Raises `RefusedError` if they are too many."""
     conversation = access.conversation_or_404(user, conversation_id)
+    with transaction.atomic():
+        conversation.tags.set(tags_of(user, names))
+        _forget_unused_tags(user)
+        _tell(conversation)
+    return conversation
+
+
+def tags_of(user: Any, names: Iterable[str]) -> list[Tag]:
+    """The tags of these names, made where there are none, in a transaction. Raises `RefusedError`: too many."""
     longest = Tag._meta.get_field("name").max_length
     cleaned = (on_one_line(name)[:longest].strip() for name in names)
     wanted = {name.casefold(): name for name in cleaned if name}
     if len(wanted) > MOST_TAGS:
         raise RefusedError("too_many_tags", most=MOST_TAGS)
-    with transaction.atomic():
-        # Two tabs at once make a tag once. No key: what is saved meanwhile refers to this row.
-        get_user_model()._default_manager.select_for_update(no_key=True).get(pk=user.pk)
-        owned = {one.name.casefold(): one for one in Tag.objects.filter(user=user)}
-        if len(owned.keys() | wanted.keys()) > MOST_TAGS_IN_ALL:
-            raise RefusedError("too_many_tags_in_all", most=MOST_TAGS_IN_ALL)
-        conversation.tags.set(
-            [owned.get(key) or Tag.objects.create(user=user, name=name) for key, name in wanted.items()]
-        )
-        _forget_unused_tags(user)
-        _tell(conversation)
-    return conversation
+    # Two tabs at once make a tag once. No key: what is saved meanwhile refers to this row.
+    get_user_model()._default_manager.select_for_update(no_key=True).get(pk=user.pk)
+    owned = {one.name.casefold(): one for one in Tag.objects.filter(user=user)}
+    if len(owned.keys() | wanted.keys()) > MOST_TAGS_IN_ALL:
+        raise RefusedError("too_many_tags_in_all", most=MOST_TAGS_IN_ALL)
+    return [owned.get(key) or Tag.objects.create(user=user, name=name) for key, name in wanted.items()]
 
 
 def delete(user: Any, *, conversation_id: Any) -> Conversation:

@@ -55,15 +55,25 @@ def page(user: Any, *, before: str = "", tag_id: str = "", is_archive: bool = Fa
 
     A key or a tag that means nothing is as good as none.
     """
-    tag = Tag.objects.filter(user=user, pk=tag_id).first() if tag_id.isdecimal() and len(tag_id) < 19 else None
-    rows = access.conversations(user).filter(archived_at__isnull=not is_archive).prefetch_related("tags")
-    rows = (rows.filter(tags=tag) if tag else rows).order_by("-updated_at", "-pk")
+    tag = tag_of(user, tag_id)
+    rows = listed(user, tag, is_archive=is_archive).prefetch_related("tags").order_by("-updated_at", "-pk")
     others = rows.filter(pinned_at=None)
     rest = keys.after(before, others, "updated_at", UUID)
     found = list((others if rest is None else rest)[: PAGE + 1])
     pinned = [] if rest is not None or is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])
     older = keys.make(found[PAGE - 1].updated_at, found[PAGE - 1].pk) if len(found) > PAGE else ""
     return Page(_grouped(pinned, found[:PAGE]), older, tag, is_archive)
+
+
+def listed(user: Any, tag: Tag | None, *, is_archive: bool) -> QuerySet[Conversation]:
+    """All conversations that stand in a list of a person."""
+    rows = access.conversations(user).filter(archived_at__isnull=not is_archive)
+    return rows.filter(tags=tag) if tag else rows
+
+
+def tag_of(user: Any, tag_id: str) -> Tag | None:
+    """The tag of a person with this id; None if it means nothing."""
+    return Tag.objects.filter(user=user, pk=tag_id).first() if tag_id.isdecimal() and len(tag_id) < 19 else None
 
 
 def tags(user: Any) -> QuerySet[Tag]:
@@ -108,3 +118,11 @@ def _grouped(pinned: Iterable[Conversation], others: Iterable[Conversation]) -> 
             conversation
         )
     return groups
+
+
+def frame_of_many(user: Any) -> dict[str, Any]:
+    """Many conversations have changed at once: the tabs of their owner fetch the list anew."""
+    return {
+        "type": "conversations",
+        "tags": render_to_string("chat/_sidebar_tags.html", {"tags": tags(user)}),
+    }

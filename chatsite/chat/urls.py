@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chatsite.chat import conversation_views, fallbacks, rating_views, views
+from chatsite.chat import conversation_views, fallbacks, many_views, rating_views, views
 
 urlpatterns = [
     path("", views.new_conversation, name="new-conversation"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/tags/", conversation_views.tag, name="conversation-tags"),
     path("c/<uuid:conversation_id>/delete/", conversation_views.delete, name="conversation-delete"),
     path("c/<uuid:conversation_id>/restore/", conversation_views.restore, name="conversation-restore"),
+    path("conversations/change/", many_views.change, name="conversations-change"),
+    path("conversations/restore/", many_views.restore, name="conversations-restore"),
     path("conversations/", conversation_views.conversation_list, name="conversations"),
     path("messages/<uuid:message_id>/choose/", views.choose, name="message-choose"),
     path("messages/<uuid:message_id>/edit/", views.edit, name="message-edit"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.chat import conversations
+from chatsite.chat import access, conversations
 from chatsite.chat.feed import FEED
 from chatsite.chat.listing import PAGE
 from chatsite.chat.models import Conversation, Message, Tag, Turn
@@ -189,6 +189,85 @@ def test_what_is_deleted_is_nowhere_and_can_be_had_back(post: Post, page: Client
     assert post("restore", mine)["state"] == "listed"
     assert post("restore", mine)["state"] == "listed"  # twice is no mistake
     assert titles(page.get("/")) == ["Hello"]
+
+
+@pytest.fixture
+def change(page: Client, django_capture_on_commit_callbacks: Any) -> Callable[..., Any]:
+    """`change(action, conversations, **form)` as the form of a list does it; gives the page that it leads to."""
+
+    def change(action: str, chosen: Iterable[Conversation] = (), **form: Any) -> Any:
+        sent = {"action": action, "chosen": [str(one.pk) for one in chosen], **form}
+        with django_capture_on_commit_callbacks(execute=True):
+            return page.post(reverse("conversations-change"), sent, follow=True)
+
+    return change
+
+
+def test_many_are_archived_taken_out_and_deleted_at_once_and_every_tab_hears_of_it_once(
+    change: Callable[..., Any], page: Client, alice: Any
+) -> None:
+    first, second = conversation(alice, "one", pinned_at=timezone.now()), conversation(alice, "two")
+    conversation(alice, "three")
+    after = change("archive", [first, second])
+    assert titles(after) == ["three"]
+    assert "2 conversations are archived." in after.content.decode()
+    assert [frame["type"] for frame in told(alice)] == ["conversations"]
+    undone = page.post(reverse("conversations-restore"), {"undo": after.context["undo"]}, follow=True)
+    assert sorted(titles(undone)) == ["one", "three", "two"]
+    change("archive", [first, second])
+    assert titles(change("unarchive", [first], archive="1")) == ["two"]
+    after = change("delete", [first, second], archive="1")
+    assert titles(after) == []
+    assert after.redirect_chain[0][0].startswith("/conversations/?archive=1&undo=")
+    assert set(access.deleted_conversations(alice)) == {first, second}
+    page.post(reverse("conversations-restore"), {"undo": after.context["undo"], "archive": "1"})
+    assert not access.deleted_conversations(alice).exists()
+    for nonsense in ({"undo": "x"}, {"undo": "2026-13-45T99:00:00Z"}, {}, {"undo": "2026-01-01"}):
+        assert page.post(reverse("conversations-restore"), nonsense).status_code == 302
+        assert page.get(reverse("conversations"), nonsense).status_code == 200
+
+
+def test_what_is_being_answered_is_stopped_before_many_are_deleted(change: Callable[..., Any], alice: Any) -> None:
+    undecided, waiting = rows.undecided(alice), rows.turn(alice, status="queued")
+    change("delete", [undecided.conversation, waiting.conversation])
+    undecided.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (undecided.status, waiting.answer.status) == ("cancelled", "cancelled")
+
+
+def test_all_of_a_list_are_changed_after_one_more_question(
+    change: Callable[..., Any], page: Client, alice: Any, bob: Any
+) -> None:
+    for number in range(PAGE + 2):
+        conversation(alice, str(number))
+    kept, theirs = conversation(alice, "archived", archived_at=timezone.now()), conversation(bob)
+    asked = change("delete-all")
+    assert f"Delete all {PAGE + 2} conversations?" in asked.content.decode()
+    assert access.conversations(alice).count() == PAGE + 3
+    after = change("delete-all", confirmed="1")
+    assert list(access.conversations(alice)) == [kept]
+    assert f"{PAGE + 2} conversations are deleted." in after.content.decode()
+    page.post(reverse("conversations-restore"), {"undo": after.context["undo"]})
+    tagged = access.conversations(alice).filter(archived_at=None).first()
+    assert tagged
+    change("tag", [tagged], tags="work")
+    change("archive-all", tag=tagged.tags.get().pk, confirmed="1")
+    assert set(access.conversations(alice).exclude(archived_at=None)) == {kept, tagged}
+    change("unarchive-all", archive="1", confirmed="1")
+    assert not access.conversations(alice).exclude(archived_at=None).exists()
+    theirs.refresh_from_db()
+    assert not theirs.deleted_at
+    assert change("nonsense").status_code == 400
+
+
+def test_many_get_a_tag_besides_their_own_unless_they_are_too_many(change: Callable[..., Any], alice: Any) -> None:
+    first, second = conversation(alice), conversation(alice)
+    change("tag", [first], tags="work")
+    change("tag", [first, second], tags="home, WORK")
+    assert [sorted(map(str, one.tags.all())) for one in (first, second)] == [["home", "work"]] * 2
+    refused = change("tag", [second, first], tags=",".join(map(str, range(9))))
+    assert "A conversation can have up to 10 tags." in refused.content.decode()
+    assert second.tags.count() == first.tags.count() == 2
 
 
 def test_nobody_else_undoes_it(page: Client, bob: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.documents.models import Attachment
@@ -100,6 +101,21 @@ def test_what_is_ones_own_takes_signing_in(name: str, client: Client, db: None) 
     for response in (client.get(reverse(name)), client.post(reverse(name))):
         assert response.status_code in (302, 401, 405)
         assert response.status_code != 302 or response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize("action", ["archive", "unarchive", "delete", "tag", "delete-all", "archive-all"])
+def test_nobody_changes_what_is_somebody_elses_among_many(
+    action: str, client: Client, bob: Any, hers: dict[str, Any]
+) -> None:
+    client.force_login(bob)
+    before = state()
+    form = {"action": action, "chosen": [hers["conversation_id"], "nonsense"], "tags": "x", "confirmed": "1"}
+    assert client.post(reverse("conversations-change"), form).status_code == 302
+    deleted = timezone.now()
+    Conversation.objects.filter(pk=hers["conversation_id"]).update(deleted_at=deleted)
+    client.post(reverse("conversations-restore"), {"undo": deleted.isoformat()})
+    Conversation.objects.filter(pk=hers["conversation_id"], deleted_at=deleted).update(deleted_at=None)
+    assert state() == before
 
 
 @pytest.mark.parametrize("form", [{"rating": "nonsense"}, {"rating": "down", "reason": "a\0b"}, {}])

@@ -41,6 +41,18 @@ export class ConversationMenu {
     if (state === "deleted" && !gone && conversation !== this.#leaving) this.gone(url);
   }
 
+  // Many have changed at once, and the one that is shown may be one of them.
+  async lookAgain() {
+    const shown = this.#thread.conversation;
+    if (!shown) return;
+    this.#isStale = true;
+    const { status } = await fetch(`/c/${shown}/menu/`).catch(() => ({}));
+    const isGone = document.querySelector(".gone") !== null;
+    if (shown !== this.#thread.conversation) return;
+    if (status === 404 && !isGone) this.gone(`/c/${shown}/`);
+    if (status === 200 && isGone) location.reload();
+  }
+
   // The conversation that is shown is not there any more: say so, with what was typed kept.
   gone(url) {
     this.#menu.hidden = true;

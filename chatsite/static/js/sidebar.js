@@ -63,6 +63,16 @@ export class Sidebar {
     this.#markTag();
   }
 
+  // Many conversations have changed at once.
+  async listAnew({ tags }) {
+    this.#tags.replaceChildren(parse(tags));
+    if (!this.#tags.querySelector(`[data-tag="${this.#tag}"]`)) this.#tag = "";
+    const page = await this.#fetch(this.#tag ? `/conversations/?tag=${this.#tag}` : "/conversations/");
+    if (page) this.#list.replaceChildren(page);
+    this.#arrange();
+    this.#markTag();
+  }
+
   markCurrent(conversation) {
     for (const link of this.#list.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
     this.#item(conversation)?.querySelector("a").setAttribute("aria-current", "page");

@@ -37,6 +37,10 @@ export class Stream {
       case "branch":
         if (frame.conversation === thread.conversation) this.#showBranch();
         break;
+      case "conversations":
+        sidebar.listAnew(frame);
+        menu.lookAgain();
+        break;
       case "conversation":
         sidebar.heard(frame);
         menu.heard(frame);

@@ -1,0 +1,99 @@
+"""What a person does to many conversations at once; each change is one moment, by which it can be undone.
+
+Every tab of the person hears of it once, however many they are (`listing.frame_of_many`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from chatsite.chat import access, feed, listing, turns
+from chatsite.chat.conversations import MOST_TAGS, tags_of
+from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.refusals import RefusedError
+from workers.models import Completion
+
+Chosen = QuerySet[Conversation]
+
+
+def archive(user: Any, chosen: Chosen, *, is_archived: bool) -> datetime:
+    """Put conversations out of the list, or back into it. Gives the moment at which that was done."""
+    now = timezone.now()
+    fields: dict[str, Any] = {"archived_at": now, "pinned_at": None} if is_archived else {"archived_at": None}
+    with transaction.atomic():
+        chosen.filter(archived_at__isnull=is_archived).update(**fields)
+        _tell(user)
+    return now
+
+
+def delete(user: Any, chosen: Chosen) -> datetime:
+    """Delete conversations, and stop what is being answered in them. Gives the moment at which that was done."""
+    now, theirs = timezone.now(), Turn.objects.filter(conversation__in=chosen)
+    written = Completion.all_open().filter(reply_id__in=theirs.values("pk")).values_list("reply_id", flat=True)
+    for reply_id in {*theirs.filter(finished_at=None).values_list("pk", flat=True), *written}:
+        turns.stop(user, reply_id=reply_id)
+    with transaction.atomic():
+        chosen.update(deleted_at=now)
+        _tell(user)
+    return now
+
+
+def tag(user: Any, chosen: Chosen, names: list[str]) -> None:
+    """Give conversations these tags besides those that they have. Raises `RefusedError` if they are too many."""
+    with transaction.atomic():
+        added = tags_of(user, names)
+        for conversation in chosen:
+            conversation.tags.add(*added)
+        if chosen.annotate(tag_count=Count("tags")).filter(tag_count__gt=MOST_TAGS).exists():
+            raise RefusedError("too_many_tags", most=MOST_TAGS)
+        _tell(user)
+
+
+def deleted_at(user: Any, moment: datetime) -> Chosen:
+    """Those that were deleted at a moment, as far as that can be undone."""
+    return access.deleted_conversations(user).filter(deleted_at=moment)
+
+
+def archived_at(user: Any, moment: datetime) -> Chosen:
+    """Those that were archived at a moment."""
+    return access.conversations(user).filter(archived_at=moment)
+
+
+def restore(user: Any, moment: datetime) -> None:
+    """Undo what was deleted or archived at a moment."""
+    with transaction.atomic():
+        deleted_at(user, moment).update(deleted_at=None)
+        archived_at(user, moment).update(archived_at=None)
+        _tell(user)
+
+
+def undoable(user: Any, moment: datetime | None) -> dict[str, Any]:
+    """What a page is to offer to undo: how many were deleted or archived at a moment."""
+    if moment is None:
+        return {}
+    deleted, archived = deleted_at(user, moment).count(), archived_at(user, moment).count()
+    return {"undo": moment.isoformat(), "deleted_count": deleted, "archived_count": archived}
+
+
+def moment_of(text: str) -> datetime | None:
+    """The moment that an address or a form names; None if it means nothing."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
+
+
+def _tell(user: Any) -> None:
+    transaction.on_commit(partial(_tell_now, user), robust=True)
+
+
+def _tell_now(user: Any) -> None:
+    feed.tell(user.pk, listing.frame_of_many(user))
