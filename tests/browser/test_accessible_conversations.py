@@ -63,7 +63,16 @@ def test_links_and_files(open_page: OpenPage, alice: Any) -> None:
         f"/s/{link.token}/",
         "/shared/",
         "/transfer/",
+        f"/c/{turn.conversation_id}/share/?until={turn.pk}",
+        "/conversations/",
     ):
         page.goto(address)
         found += faults(page, address)
+    page.get_by_role("button", name="Archive all…").click()
+    page.get_by_role("button", name="Archive all").click()
+    expect(page.locator(".undo")).to_be_visible()
+    found += faults(page, "what can be undone")
+    page.goto("/conversations/?archive=1")
+    page.get_by_role("button", name="Delete all…").click()
+    found += faults(page, "one more question")
     assert found == []

@@ -63,6 +63,16 @@ def test_what_is_done_in_one_tab_is_seen_in_the_other(page: Page, connect: Conne
     expect(other.locator("#conversations a")).to_have_count(0)
     options(other).get_by_role("button", name="Take out of the archive").click()
     expect(listed(page)).to_have_text([ATTACK])
+    other.goto("/conversations/")
+    other.get_by_role("checkbox").focus()
+    other.keyboard.press("Space")
+    other.get_by_role("button", name="Delete", exact=True).click()
+    expect(other.locator(".undo")).to_contain_text("1 conversation is deleted.")
+    expect(page.locator("#conversations a")).to_have_count(0)
+    expect(page.locator(".gone")).to_be_visible()
+    other.get_by_role("button", name="Undo").click()
+    expect(listed(page)).to_have_text([ATTACK])
+    expect(page.locator(".gone")).to_have_count(0)
 
 
 def test_a_conversation_deleted_in_another_tab_says_so_and_leaves_nothing_being_written(
