@@ -1,9 +1,7 @@
 """The policies that this process decides with: the live revision's, and those of a canary and a shadow if they run.
 
-A process asks the database which revisions run when it decides and has not asked for half a second: two indexed
-rows. So a published revision is in force everywhere within that time, with nothing to be told or missed. A process
-that follows (`follow`) asks also while nothing comes, so that the first message after a publication does not wait
-for the compiler, and says of itself what it runs.
+They are those that run (`router.running`). A process that follows (`follow`) asks also while nothing comes, so that the
+first message after a publication does not wait for the compiler, and says of itself what it runs.
 """
 
 from __future__ import annotations
@@ -17,21 +15,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from router.models import Revision, Rollout, RunningProcess
 from router.policy import Encoder, Policy
+from router.running import Key, Running, key_of, running
 
 logger = logging.getLogger(__name__)
 
-CHECK_INTERVAL_SECONDS = settings.POLICY_CHECK_SECONDS
 FOLLOW_SECONDS = 0.25
 REPORT_SECONDS = 5.0
 FORGOTTEN_AFTER = timedelta(days=1)
-
-_Key = tuple[int, Any]  # the number of a revision, and its time: a database may have been restored or replaced
 
 
 class NoLiveRevisionError(LookupError):
@@ -95,59 +90,49 @@ class _Policies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._compiled: dict[_Key, Policy] = {}
-        self._running: tuple[Any, ...] = ()
+        self._compiled: dict[Key, Policy] = {}
+        self._running: Running | None = None
         self._deployment: Deployment | None = None
-        self._checked_at = 0.0
         self.reported: Deployment | None = None
 
     def deployment(self, encoder: Encoder) -> Deployment:
         with self._lock:
-            now = time.monotonic()
-            if self._deployment is None or now - self._checked_at >= CHECK_INTERVAL_SECONDS:
-                self._deployment = self._refreshed(encoder)
-                self._checked_at = now
+            now = running()
+            if now is None:
+                raise NoLiveRevisionError("No routes have been published yet. Run `manage.py load_defaults`.")
+            if self._deployment is None or now is not self._running:
+                self._deployment = self._deployed_or_former(now, encoder)
+                self._running = now
             return self._deployment
 
-    def _refreshed(self, encoder: Encoder) -> Deployment:
-        live = Revision.objects.filter(is_live=True).values_list("number", "created_at").first()
-        if live is None:
-            raise NoLiveRevisionError("No routes have been published yet. Run `manage.py load_defaults`.")
-        rollouts = tuple(Rollout.objects.filter(ended_at=None).select_related("revision").defer("revision__snapshot"))
-        running = (live, *((rollout.pk, rollout.kind, rollout.share) for rollout in rollouts))
-        if self._deployment is None or running != self._running:
-            self._deployment = self._deployed_or_former(live, rollouts, encoder)
-            self._running = running
-        return self._deployment
-
-    def _deployed_or_former(self, live: _Key, rollouts: tuple[Rollout, ...], encoder: Encoder) -> Deployment:
+    def _deployed_or_former(self, now: Running, encoder: Encoder) -> Deployment:
         """What runs now; what ran before, if the live revision cannot be compiled: better than no answers."""
         try:
-            return self._deployed(live, rollouts, encoder)
+            return self._deployed(now, encoder)
         except DatabaseError:
             raise
         except Exception:
             if self._deployment is None:
                 raise
-            logger.exception("Revision %d cannot be compiled: the former one goes on", live[0])
+            logger.exception("Revision %d cannot be compiled: the former one goes on", now.live[0])
             return self._deployment
 
-    def _deployed(self, live: _Key, rollouts: tuple[Rollout, ...], encoder: Encoder) -> Deployment:
-        by_kind = {rollout.kind: rollout for rollout in rollouts}
-        compiled = {live: self._policy(live, encoder)}
+    def _deployed(self, now: Running, encoder: Encoder) -> Deployment:
+        compiled = {now.live: self._policy(now.live, encoder)}
         beside: dict[str, Policy] = {}
-        for kind, rollout in by_kind.items():
-            key = (rollout.revision_id, rollout.revision.created_at)
+        for rollout in now.rollouts:
+            key = key_of(rollout)
             try:
-                compiled[key] = beside[kind] = self._policy(key, encoder)
+                compiled[key] = beside[rollout.kind] = self._policy(key, encoder)
             except DatabaseError:
                 raise
             except Exception:  # what is only tried out keeps nobody from an answer
                 logger.exception("%s cannot be compiled: the live revision answers in its place", rollout.revision)
         self._compiled = compiled
-        return Deployment(compiled[live], beside.get("canary"), by_kind.get("canary"), beside.get("shadow"))
+        canary = now.rollout(Rollout.Kind.CANARY)
+        return Deployment(compiled[now.live], beside.get("canary"), canary, beside.get("shadow"))
 
-    def _policy(self, key: _Key, encoder: Encoder) -> Policy:
+    def _policy(self, key: Key, encoder: Encoder) -> Policy:
         known = next(iter(self._compiled.values()), None)
         return self._compiled.get(key) or _compiled(key[0], encoder, known)
 

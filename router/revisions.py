@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from router import drafts
 from router.artefact import read_metadata
 from router.drafts import DraftChangedError, InvalidPolicyError, Snapshot
 from router.models import AuditEntry, Classifier, Revision, Rollout
+from router.policy import RouteSpec, model_groups_of, routes_of
 
 NOTE_LENGTH = 200
 KEPT_CONTENTS = 16
@@ -41,14 +44,27 @@ def live_revision() -> Revision | None:
     return Revision.objects.filter(is_live=True).select_related("classifier").first()
 
 
+@dataclass(frozen=True)
+class Content:
+    """The routes of a revision, and who may use those of their models that not everybody may use."""
+
+    routes: tuple[RouteSpec, ...] = ()
+    model_groups: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What people call the routes, by name."""
+        return {route.name: route.title for route in self.routes}
+
+
 @lru_cache(maxsize=KEPT_CONTENTS)
-def content(number: int, created_at: datetime) -> Snapshot:
-    """What a revision says, read once in a process, since it never changes. Not to be changed by the caller.
+def content(number: int, created_at: datetime) -> Content:
+    """What a revision says, read once in a process, since it never changes.
 
     The time of the revision tells it from another of that number, after a database was restored or replaced.
     """
     snapshot: Snapshot = Revision.objects.values_list("snapshot", flat=True).get(number=number, created_at=created_at)
-    return snapshot
+    return Content(routes_of(snapshot), model_groups_of(snapshot))
 
 
 def draft_is_published() -> bool:
@@ -146,6 +162,7 @@ def _add(content: Snapshot, classifier: Classifier, author: Any, note: str, **fa
 
 
 __all__ = [
+    "Content",
     "DraftChangedError",
     "InvalidPolicyError",
     "LiveChangedError",

@@ -132,12 +132,13 @@ class Job(models.Model):
         key = (str(self.pk), self.attempt)
         broker.publish(self.task, key, self.queue, goes_first=self.goes_first or self.attempt > 1)
 
-    def enqueue_on_commit(self) -> None:
+    def enqueue_on_commit(self, *, is_their_only: bool = False) -> None:
         """In the transaction that made this row: publish when it commits, or hold it until it is its person's turn.
 
-        A broker that is away is the reaper's business.
+        `is_their_only`: the caller knows that no other job of its person is open. A broker that is away is the reaper's
+        business.
         """
-        if self._has_to_wait():
+        if not is_their_only and self._has_to_wait():
             self.released_at = None
             self.save(update_fields=["released_at"])
             # One that made it wait may have ended unseen in the meantime.

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Q
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def limits_of_the_site() -> Limits:
 
 def limits_of(person_id: Any) -> Limits:
     """The limits for a person: of each, the most generous of their groups; the site's where no group has one."""
+    site = limits_of_the_site()
     names = [field.name for field in fields(Limits)]
-    theirs = GroupLimits.objects.filter(group__user=person_id).aggregate(**{name: Max(name) for name in names})
-    return replace(limits_of_the_site(), **{name: most for name, most in theirs.items() if most is not None})
+    rows = list(GroupLimits.objects.filter(group__user=person_id).values(*names))
+    theirs = {name: [row[name] for row in rows if row[name] is not None] for name in names}
+    return replace(site, **{name: max(values) for name, values in theirs.items() if values})

@@ -16,9 +16,9 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from chatsite.chat.models import Conversation, Message, Turn
-from router.models import Revision, Rollout
-from router.policy import RouteSpec, model_groups_of, permitted, routes_of
-from router.revisions import content
+from router.policy import RouteSpec, permitted
+from router.revisions import Content, content
+from router.running import running
 from workers.jobs import Job
 from workers.models import Model
 
@@ -77,7 +77,7 @@ def reply_or_404(user: Person, reply_id: Any) -> Turn:
     """The turn of a reply. Raises `Http404` for an id that is malformed, unknown or somebody else's."""
     turns = Turn.objects.select_related(
         "completion__model", "completion__answered_by", "decision__revision", "reply", "message", "conversation"
-    )
+    ).defer("decision__revision__snapshot")
     found = turns.filter(pk=_uuid(reply_id), conversation__in=conversations(user)).first()
     if found is None:
         raise Http404("No such reply.")
@@ -100,14 +100,14 @@ def groups_of(user: Any) -> frozenset[int]:
     return frozenset(groups.values_list("pk", flat=True))
 
 
-def models(user: Any) -> QuerySet[Model]:
-    """The models that the person may use, whether they are switched on or not."""
-    return Model.objects.filter(Q(groups=None) | Q(groups__in=groups_of(user))).distinct()
+def models(groups: frozenset[int]) -> QuerySet[Model]:
+    """The models that somebody in these groups may use, whether they are switched on or not."""
+    return Model.objects.filter(Q(groups=None) | Q(groups__in=groups)).distinct()
 
 
-def usable_models(user: Any) -> QuerySet[Model]:
-    """The models that can answer the person now."""
-    return models(user).filter(is_enabled=True, provider__is_enabled=True)
+def usable_models(groups: frozenset[int]) -> QuerySet[Model]:
+    """The models that can answer somebody in these groups now."""
+    return models(groups).filter(is_enabled=True, provider__is_enabled=True)
 
 
 def route_titles(user: Any, conversation_id: Any = None) -> dict[str, str]:
@@ -115,7 +115,7 @@ def route_titles(user: Any, conversation_id: Any = None) -> dict[str, str]:
 
     They are those of the live revision, or of the canary if the conversation belongs to it.
     """
-    return offer(user, conversation_id).titles
+    return offer(groups_of(user), conversation_id).titles
 
 
 @dataclass(frozen=True)
@@ -134,25 +134,17 @@ class Offer:
         return {route.name: {pk: names[pk] for pk in route.model_ids if pk in names} for route in self.routes}
 
 
-def offer(user: Any, conversation_id: Any = None) -> Offer:
-    """What there is for a person, as the policy that decides in this conversation says."""
-    content = _snapshot_for(conversation_id)
-    routes = routes_of(content)
-    usable = permitted(routes, model_groups_of(content), groups_of(user))
-    return Offer(usable, frozenset(route.name for route in routes) - {route.name for route in usable})
+def offer(groups: frozenset[int], conversation_id: Any = None) -> Offer:
+    """What there is for somebody in these groups, as the policy that decides in this conversation says."""
+    now = running()
+    says = content(*now.key_for(conversation_id)) if now else Content()
+    usable = permitted(says.routes, says.model_groups, groups)
+    return Offer(usable, frozenset(says.titles) - {route.name for route in usable})
 
 
-def model_names(user: Any) -> dict[int, str]:
-    """The names of the models that can answer a person now, by number."""
-    return dict(usable_models(user).values_list("pk", "name"))
-
-
-def _snapshot_for(conversation_id: Any) -> Mapping[str, Any]:
-    canary = Rollout.running(Rollout.Kind.CANARY) if conversation_id else None
-    if canary and canary.takes(conversation_id):
-        return canary.revision.snapshot
-    live = Revision.objects.filter(is_live=True).values_list("number", "created_at").first()
-    return content(*live) if live else {}
+def model_names(groups: frozenset[int]) -> dict[int, str]:
+    """The names of the models that can answer somebody in these groups now, by number."""
+    return dict(usable_models(groups).order_by().values_list("pk", "name"))
 
 
 def _uuid(value: Any) -> UUID:

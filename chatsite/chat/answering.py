@@ -72,7 +72,8 @@ def answer(turn: Turn, lease: Lease) -> None:
     try:
         with transaction.atomic():
             decision = store()
-            prompt, completion = _queue_completion(turn, decision, policy.route(decision.route), history, attached)
+            route = policy.route(decision.route)
+            prompt, completion = _queue_completion(turn, decision, route, request.groups, history, attached)
             outcome = {"decision": decision, "completion": completion, "read_share": prompt.share}
             if not turn.close(Job.Status.DONE, **outcome):
                 transaction.set_rollback(True)
@@ -194,12 +195,17 @@ def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float,
 
 
 def _queue_completion(
-    turn: Turn, decision: Decision, route: RouteSpec, history: Sequence[Said], attached: Sequence[Attached]
+    turn: Turn,
+    decision: Decision,
+    route: RouteSpec,
+    groups: frozenset[int],
+    history: Sequence[Said],
+    attached: Sequence[Attached],
 ) -> tuple[Prompt, Completion]:
     has_lost_files = turn.message.attachment_count > 0 and not attached
     if has_lost_files and not turn.message.text.strip():
         raise InputError("unreadable_files", "No file could be read, and there is no text.")
-    first, *others = _models(route, turn)
+    first, *others = _models(route, turn.wanted_model_id, groups)
     try:
         prompt = _prompt(turn.message, decision.role, route, first, history, attached)
     except InputError as error:  # what is missing should have come out of the files
@@ -240,17 +246,17 @@ def _prompt(
     )
 
 
-def _models(route: RouteSpec, turn: Turn) -> list[Model]:
-    """The route's models that are switched on and that the person may use now, in order of preference.
+def _models(route: RouteSpec, wanted_model: int | None, groups: frozenset[int]) -> list[Model]:
+    """The route's models that are switched on and that somebody in these groups may use now, in order of preference.
 
     The revision has said who may use them when it was published; what was taken away since is taken away at once. If
     the person has chosen one of them, there is no other. Raises `NoModelError`.
     """
-    found = access.usable_models(turn.conversation.user).select_related("provider").in_bulk(route.model_ids)
+    found = access.usable_models(groups).select_related("provider").in_bulk(route.model_ids)
     models = [found[pk] for pk in route.model_ids if pk in found]
     if not models:
         raise NoModelError(f"The route {route.name} has no model that is switched on.")
-    wanted = [model for model in models if turn.wanted_model_id in (None, model.pk)]
+    wanted = [model for model in models if wanted_model in (None, model.pk)]
     if not wanted:
         raise WantedModelError(f"The model that was chosen is none of the route {route.name} any more.")
     return wanted

@@ -6,9 +6,12 @@ that is shown ends, so that it is the same in every tab and after a year; a new 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Q
 
 from chatsite.chat import access, feed
 from chatsite.chat.models import Conversation, Message
@@ -70,10 +73,17 @@ def place_among(siblings: list[UUID], pk: UUID) -> Place:
     )
 
 
-def siblings_of(message: Message) -> list[UUID]:
-    """A message and its alternatives, oldest first."""
-    siblings = Message.objects.filter(conversation=message.conversation_id, parent=message.parent_id)
-    return list(siblings.order_by("created_at").values_list("pk", flat=True))
+def places_of(messages: Sequence[Message]) -> dict[UUID, Place]:
+    """Where messages of one conversation stand among their alternatives, by message. One query."""
+    parents = {message.parent_id for message in messages}
+    follows = Q(parent__in=parents - {None})
+    rows = Message.objects.filter(follows | Q(parent=None) if None in parents else follows)
+    siblings: dict[UUID | None, list[UUID]] = {}
+    for pk, parent_id in (
+        rows.filter(conversation=messages[0].conversation_id).order_by("created_at").values_list("pk", "parent_id")
+    ):
+        siblings.setdefault(parent_id, []).append(pk)
+    return {message.pk: place_among(siblings[message.parent_id], message.pk) for message in messages}
 
 
 def is_compared(conversation: Conversation, pk: UUID) -> bool:
@@ -92,7 +102,10 @@ def show(conversation: Conversation, leaf: UUID, beside: UUID | None = None, **f
 
     `facts` are other fields to be saved with it.
     """
-    Conversation.objects.filter(pk=conversation.pk).update(leaf=leaf, beside=beside, **facts)
+    fields = {"leaf_id": leaf, "beside_id": beside, **facts}
+    Conversation.objects.filter(pk=conversation.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(conversation, name, value)
 
 
 def tell(conversation: Conversation) -> None:

@@ -24,7 +24,8 @@ def compare(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: s
         raise RefusedError("still_answering")
     if turn.decision is None:
         raise Http404("There is nothing to compare with.")
-    models = access.offer(user, turn.conversation_id).models(access.model_names(user))
+    groups = access.groups_of(user)
+    models = access.offer(groups, turn.conversation_id).models(access.model_names(groups))
     if wanted_model:
         route, model = turn.decision.route, _number(wanted_model)
         if model not in models.get(route, {}):

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -91,20 +93,14 @@ class Tab:
     async def _dispatch(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
             case "send":
-                client_id = _client_id(frame)
-                await self._answered(await self._submit(frame, client_id), client_id, with_message=True)
+                await self._submit(frame)
             case "edit":
-                client_id = _client_id(frame)
-                turn = await in_thread(turns.edit)(
-                    self.user, message_id=frame.get("message"), text=_text(frame, "text"), client_id=client_id
-                )
-                await self._answered(turn, client_id, with_message=True)
+                client_id, text = _client_id(frame), _text(frame, "text")
+                edit = partial(turns.edit, self.user, message_id=frame.get("message"), text=text, client_id=client_id)
+                await self._have_answered(edit, client_id, with_message=True)
             case "again":
-                client_id = _client_id(frame)
-                turn = await in_thread(turns.again)(
-                    self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
-                )
-                await self._answered(turn, client_id, with_message=False)
+                again = partial(turns.again, self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route"))
+                await self._have_answered(again, _client_id(frame), with_message=False)
             case "compare":
                 await in_thread(comparing.compare)(
                     self.user,
@@ -137,31 +133,38 @@ class Tab:
             case _:
                 raise RefusedError("unknown_event")
 
-    async def _submit(self, frame: dict[str, Any], client_id: UUID | None) -> Turn:
+    async def _submit(self, frame: dict[str, Any]) -> None:
+        client_id = _client_id(frame)
+        submit = partial(
+            turns.submit,
+            self.user,
+            text=_text(frame, "text"),
+            conversation_id=frame.get("conversation") or None,
+            client_id=client_id,
+            wanted_route=_text(frame, "route"),
+            files=_files(frame),
+        )
         with admission.on_the_way() as ahead:
             if admission.may_be_full(ahead):
                 await at_once(turns.refuse_if_full)(self.user, client_id, ahead)
-            return await in_thread(turns.submit)(
-                self.user,
-                text=_text(frame, "text"),
-                conversation_id=frame.get("conversation") or None,
-                client_id=client_id,
-                wanted_route=_text(frame, "route"),
-                files=_files(frame),
-            )
+            new = await _new(submit, with_message=True)
+        await self._tell(new, client_id)
 
     async def _correct(self, frame: dict[str, Any]) -> None:
         corrected = await in_thread(corrections.correct)(
             self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
         )
-        await self._answered(corrected.turn, None, with_message=False)
+        await self._have_answered(lambda: corrected.turn, None, with_message=False)
         if corrected.text:
             self.deliver({"type": "corrected", "reply": frame.get("reply"), "text": corrected.text})
 
-    async def _answered(self, turn: Turn, client_id: UUID | None, with_message: bool) -> None:
+    async def _have_answered(self, ask: Callable[[], Turn], client_id: UUID | None, with_message: bool) -> None:
+        await self._tell(await _new(ask, with_message=with_message), client_id)
+
+    async def _tell(self, frame: Frame, client_id: UUID | None) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""
-        frame = await in_thread(news.turn_frame)(turn, with_message=with_message)
         accepted = {key: frame[key] for key in ("conversation", "url", "reply")}
+        self._asked_for = frame["reply"]
         self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
         self.deliver(frame)
         await asyncio.to_thread(feed.tell, self.user.pk, frame)
@@ -186,9 +189,9 @@ class Tab:
     async def _attach(self, frame: dict[str, Any]) -> None:
         reply_id, is_open = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
         if is_open:
-            await hub().watch_reply(reply_id, self, _offset(frame))
-            # After watching has begun: what comes later is told by the hub.
-            frames = await decided_frames(reply_id, self.language)
+            is_decided = await hub().watch_reply(reply_id, self, _offset(frame))
+            # A decision that comes after watching has begun is told by the hub.
+            frames = await decided_frames(reply_id, self.language) if is_decided else []
         else:
             frames = await finished_frames(reply_id, self.language)
         for one in frames:
@@ -261,6 +264,12 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.hear(text_data)
+
+
+@in_thread
+def _new(ask: Callable[[], Turn], *, with_message: bool) -> Frame:
+    """Ask for an answer, and what is to be told of it: one errand, since each way to a thread and back is a wait."""
+    return news.turn_frame(ask(), with_message=with_message)
 
 
 @in_thread

@@ -39,8 +39,6 @@ BLOCK_MS = 2000
 RETRY_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
 INCLUDE_SECONDS = 0.002
-# The rows that a reply's HTML is made of.
-SHOWN = ("decision", "completion__model__provider", "reply", "message", "conversation__user")
 
 Frame = dict[str, Any]
 Entry = tuple[bytes, dict[bytes, bytes]]
@@ -118,8 +116,10 @@ class Hub:
                 if fields[b"user"].decode() == str(user_id):
                     subscriber.deliver(orjson.loads(fields[b"frame"]))
 
-    async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> None:
+    async def watch_reply(self, reply_id: UUID, subscriber: Subscriber, after: Offset | None = None) -> bool:
         """Send the subscriber a reply's frames after an offset (without one: all there is), then the live ones.
+
+        Gives whether the decision is behind what is sent; if not, it will be told, too.
 
         The caller has checked that the person may see the reply and that it is not finished. What is rendered for
         all who watch a reply, a person in their tabs, is in the language of the first.
@@ -132,11 +132,13 @@ class Hub:
                 self._add(source)
         source, live = self._sources[key], self._lives[key]
         source.subscribers.add(subscriber)
+        is_decided = live.is_decided
         for frame in live.since(after):
             subscriber.deliver(frame)
         if live.is_over:
             await self._finish(source, live)
         await self._include(key)
+        return is_decided
 
     def leave(self, subscriber: Subscriber, user_id: Any) -> None:
         """Stop sending to a person's subscriber. What nobody watches is no longer read."""
@@ -320,7 +322,7 @@ def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
 @in_thread
 def finished_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The last frame of a reply: the whole article, as a reload would show it; none while it is being written."""
-    turns = Turn.objects.select_related(*SHOWN, "completion__answered_by").filter(pk=reply_id)
+    turns = presenting.shown_turns().filter(pk=reply_id)
     with translation.override(language):
         return [
             {
@@ -337,7 +339,7 @@ def finished_frames(reply_id: UUID, language: str) -> list[Frame]:
 @in_thread
 def decided_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The badge of a reply, the route it was given and why; nothing before there is a decision."""
-    turns = Turn.objects.select_related(*SHOWN).filter(pk=reply_id).exclude(decision=None)
+    turns = presenting.shown_turns().filter(pk=reply_id).exclude(decision=None)
     with translation.override(language):
         return [{"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)} for turn in turns]
 

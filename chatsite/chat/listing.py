@@ -82,9 +82,8 @@ def tags(user: Any) -> QuerySet[Tag]:
 
 
 def item(conversation: Conversation) -> str:
-    """The HTML of a conversation in the list, as it stands in the database now."""
-    fresh = Conversation.objects.prefetch_related("tags").get(pk=conversation.pk)
-    return render_to_string("chat/_sidebar_item.html", {"other": fresh})
+    """The HTML of a conversation in the list."""
+    return render_to_string("chat/_sidebar_item.html", {"other": conversation})
 
 
 def frame(user: Any, conversation_id: UUID) -> dict[str, Any]:

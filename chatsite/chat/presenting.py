@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from typing import Any
 from uuid import UUID
 
 import redis
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from chatsite.chat import access, branches
-from chatsite.chat.branches import Place, Tree, place_among, siblings_of
+from chatsite.chat.branches import Place, Tree, places_of
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
 from chatsite.chat.notices import in_line, notice
 from chatsite.chat.rendering import render
 from chatsite.documents.shown import Chip, chips_of
-from router.models import Decision, Revision
-from router.policy import routes_of
+from router.models import Decision
 from router.revisions import content
 from workers import line
 from workers.jobs import Job
@@ -33,6 +34,20 @@ from workers.presence import Process, processes
 
 # A longer message of a person is folded after this many characters.
 PREVIEW_CHARACTERS = 1200
+
+# What of its rows a decided or finished reply shows.
+_SHOWN = (
+    *("status", "attempt", "error_code", "read_share", "imported", "message", "wanted_model"),
+    *("reply__conversation", "reply__parent", "reply__created_at"),
+    *("conversation__leaf", "conversation__beside", "conversation__user__is_staff"),
+    "conversation__user__is_superuser",
+    *("decision__route", "decision__role", "decision__strategy", "decision__score", "decision__threshold"),
+    *("decision__scores", "decision__evidence", "decision__duration_ms", "decision__revision__created_at"),
+    *("completion__status", "completion__attempt", "completion__error_code", "completion__text"),
+    *("completion__prompt_tokens", "completion__completion_tokens", "completion__cost", "completion__started_at"),
+    *("completion__first_token_at", "completion__finished_at"),
+    *("completion__model__name", "completion__answered_by__name"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,12 @@ class Reader:
         return self._conversation.user.is_staff
 
     @cached_property
+    def _groups(self) -> frozenset[int]:
+        return access.groups_of(self._conversation.user)
+
+    @cached_property
     def _offer(self) -> access.Offer:
-        return access.offer(self._conversation.user, self._conversation.pk)
+        return access.offer(self._groups, self._conversation.pk)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -79,7 +98,7 @@ class Reader:
 
     @cached_property
     def _models(self) -> dict[str, dict[int, str]]:
-        return self._offer.models(access.model_names(self._conversation.user))
+        return self._offer.models(access.model_names(self._groups))
 
     def other_models(self, decision: Decision, completion: Completion | None) -> dict[int, str]:
         """Those of the same route that could have answered instead."""
@@ -146,45 +165,51 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     wanted = list(tree.branch() if message_ids is None else message_ids)
     messages = (
         conversation.messages.filter(pk__in=wanted)
-        .select_related("turn__decision", "turn__completion__model", "turn__completion__answered_by")
-        .defer("turn__completion__prompt", "turn__completion__options")
+        .select_related("turn__decision__revision", "turn__completion__model", "turn__completion__answered_by")
+        .defer("turn__decision__revision__snapshot", "turn__completion__prompt", "turn__completion__options")
         .in_bulk()
     )
     shown = [messages[pk] for pk in wanted if pk in messages]
-    turns = [message.turn for message in shown if message.role == Message.Role.ASSISTANT]
-    titles = _titles_by_revision(turn.decision.revision_id for turn in turns if turn.decision)
-    reader = Reader(conversation, turns)
+    reader = Reader(conversation, [message.turn for message in shown if message.role == Message.Role.ASSISTANT])
     files = _files_of(shown)
     return [
         _user_entry(message, tree.place_of(message.pk), files)
         if message.role == Message.Role.USER
         else replace(
-            _reply_entry(message.turn, tree.place_of(message.pk), titles, reader),
+            _reply_entry(message.turn, tree.place_of(message.pk), reader),
             is_compared=branches.is_compared(conversation, message.pk),
         )
         for message in shown
     ]
 
 
+def shown_turns() -> QuerySet[Turn]:
+    """Turns with what a decided or finished reply is made of, and no more: prompts and snapshots are large."""
+    return Turn.objects.select_related(
+        "reply", "conversation__user", "decision__revision", "completion__model", "completion__answered_by"
+    ).only(*_SHOWN)
+
+
 def render_turn(turn: Turn) -> str:
     """The HTML of a message and its reply."""
-    entry = _user_entry(turn.message, _place_of(turn.message), _files_of([turn.message]))
-    return _render_entry(entry) + render_reply(turn)
+    places = places_of([turn.message, turn.reply])
+    entry = _user_entry(turn.message, places[turn.message_id], _files_of([turn.message]))
+    return _render_entry(entry) + _render_entry(_one_reply(turn, places[turn.pk]))
 
 
 def render_reply(turn: Turn) -> str:
     """The HTML of a reply, in whatever state it is."""
-    return _render_entry(_one_reply(turn))
+    return _render_entry(_one_reply(turn, _place_of(turn.reply)))
 
 
 def render_decision(turn: Turn) -> str:
     """The HTML of the line under an answer that says which route and model it was given, and why."""
-    return render_to_string("chat/_decision.html", {"entry": _one_reply(turn)})
+    return render_to_string("chat/_decision.html", {"entry": _decided(turn, Reader(turn.conversation, [turn]))})
 
 
 def render_rated(turn: Turn) -> str:
     """The HTML of the line that says why the person rated an answer as they did."""
-    return render_to_string("chat/_rated.html", {"entry": _one_reply(turn)})
+    return render_to_string("chat/_rated.html", {"entry": _one_reply(turn, _place_of(turn.reply))})
 
 
 def _render_entry(entry: Entry) -> str:
@@ -192,13 +217,7 @@ def _render_entry(entry: Entry) -> str:
 
 
 def _place_of(message: Message) -> Place:
-    return place_among(siblings_of(message), message.pk)
-
-
-def _titles_by_revision(numbers: Iterable[int]) -> dict[int, Titles]:
-    wanted = set(numbers)
-    found = Revision.objects.filter(pk__in=wanted).values_list("number", "created_at") if wanted else []
-    return {number: {route.name: route.title for route in routes_of(content(number, at))} for number, at in found}
+    return places_of([message])[message.pk]
 
 
 # --- Messages -------------------------------------------------------------------------------------------------
@@ -231,20 +250,17 @@ def _fold(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-def _one_reply(turn: Turn) -> Entry:
-    titles = _titles_by_revision([turn.decision.revision_id] if turn.decision else [])
-    entry = _reply_entry(turn, _place_of(turn.reply), titles, Reader(turn.conversation, [turn]))
+def _one_reply(turn: Turn, among: Place) -> Entry:
+    entry = _reply_entry(turn, among, Reader(turn.conversation, [turn]))
     return replace(entry, is_compared=branches.is_compared(turn.conversation, turn.pk))
 
 
-def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader: Reader) -> Entry:
+def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
     answer, completion, decision = turn.answer, turn.completion, turn.decision
     text = completion.text if completion and not answer.is_open else ""
-    route_titles = titles.get(decision.revision_id, {}) if decision else {}
     trouble = _trouble(turn, reader)
     state = states([turn])[turn.pk]
     rating = Rating() if answer.is_open else reader.rating_of(turn)
-    imported = turn.imported or {}
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -254,11 +270,7 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         status=answer.status,
         state=state,
         place=places([turn.pk])[turn.pk] if state == "waiting" else "",
-        route=route_titles.get(decision.route, decision.route) if decision else imported.get("route", ""),
-        route_role=decision.role if decision else "",
-        model=_model_name(completion) or imported.get("model", ""),
         is_imported=turn.imported is not None,
-        why=explain(turn, decision, route_titles, reader.hidden) if decision else None,
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
@@ -267,7 +279,23 @@ def _reply_entry(turn: Turn, among: Place, titles: Mapping[int, Titles], reader:
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
         rating=rating.value,
         reason=rating.reason,
+        **_decided(turn, reader),
     )
+
+
+def _decided(turn: Turn, reader: Reader) -> dict[str, Any]:
+    """What an entry says of who answers and why: the decision, or the file that the answer was imported from."""
+    decision = turn.decision
+    if decision is None:
+        imported = turn.imported or {}
+        return {"route": imported.get("route", ""), "model": _model_name(turn.completion) or imported.get("model", "")}
+    titles = content(decision.revision_id, decision.revision.created_at).titles
+    return {
+        "route": titles.get(decision.route, decision.route),
+        "route_role": decision.role,
+        "model": _model_name(turn.completion),
+        "why": explain(turn, decision, titles, reader.hidden),
+    }
 
 
 def states(turns: Iterable[Turn]) -> dict[UUID, str]:

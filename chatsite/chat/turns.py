@@ -68,9 +68,11 @@ def submit(
         if not (text or sent):
             raise RefusedError("unreadable_files")
         drafts.clear(user, conversation.pk if conversation else None, text, has_files=bool(sent))
-        title = titling.first_words(" · ".join(filter(None, [text, attachments.names(sent)])))
-        within = conversation or Conversation.objects.create(user=user, title=title)
-        leaf = branches.leaf_of(within)
+        if conversation:
+            within, leaf = conversation, branches.leaf_of(conversation)
+        else:
+            title = titling.first_words(" · ".join(filter(None, [text, attachments.names(sent)])))
+            within, leaf = Conversation.objects.create(user=user, title=title), None
         message = Message.objects.create(
             **_by(user, client_id), conversation=within, parent_id=leaf, text=text, attachment_count=len(sent)
         )
@@ -126,8 +128,8 @@ def another(
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
             raise RefusedError("still_answering")
-        admit(user, to_meet)
-        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None)
+        count = admit(user, to_meet)
+        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None, others=count)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
@@ -158,11 +160,9 @@ def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], w
     to_meet = expected()
     try:
         with transaction.atomic():
-            if earlier := _sent_before(user, client_id):
-                return earlier
-            admit(user, to_meet)
-            return _queue_turn(make(), wanted_route)
-    except IntegrityError:  # the same client id, at the same moment
+            count = admit(user, to_meet)
+            return _queue_turn(make(), wanted_route, others=count)
+    except (IntegrityError, RefusedError):  # the client id is taken, the files are sent, or it is one too many
         if earlier := _sent_before(user, client_id):
             return earlier
         raise
@@ -185,9 +185,12 @@ def _still(user: Any, turn: Turn) -> str:
 
 
 def _queue_turn(
-    message: Message, wanted_route: str, wanted_model: int | None = None, beside: UUID | None = None
+    message: Message, wanted_route: str, wanted_model: int | None = None, *, beside: UUID | None = None, others: int
 ) -> Turn:
-    """Queue an answer and show it: at the end of its branch, or `beside` another answer."""
+    """Queue an answer and show it: at the end of its branch, or `beside` another answer.
+
+    `others`: how many answers of the person are open besides.
+    """
     conversation = message.conversation
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
     turn = Turn.objects.create(
@@ -200,7 +203,7 @@ def _queue_turn(
     )
     leaf, second = (beside, reply.pk) if beside else (reply.pk, None)
     branches.show(conversation, leaf, second, updated_at=timezone.now(), archived_at=None)
-    turn.enqueue_on_commit()
+    turn.enqueue_on_commit(is_their_only=not others)
     tracing.makes(turn.pk)
     with about(reply_id=turn.pk):
         logger.info("A message of conversation %s is accepted", conversation.pk)

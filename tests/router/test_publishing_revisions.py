@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from router import defaults, policies
+from router import defaults, policies, running
 from router.drafts import InvalidPolicyError, snapshot
 from router.models import Classifier, Example, Revision, Route, Rule
 from router.policies import NoLiveRevisionError, live_policy
@@ -20,7 +20,6 @@ from workers.models import Model, Provider
 @pytest.fixture(autouse=True)
 def _a_process_that_has_decided_nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policies, "_policies", policies._Policies())
-    monkeypatch.setattr(policies, "CHECK_INTERVAL_SECONDS", 0)
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_the_database_is_asked_again_only_after_the_interval(
     policy = live_policy(embed)
     with django_assert_num_queries(2):
         assert live_policy(embed) is policy
-    monkeypatch.setattr(policies, "CHECK_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(running, "CHECK_INTERVAL_SECONDS", 3600)
     with django_assert_num_queries(0):
         assert live_policy(embed) is policy
 

@@ -21,7 +21,6 @@ CANARY, SHADOW = Rollout.Kind.CANARY, Rollout.Kind.SHADOW
 @pytest.fixture(autouse=True)
 def _a_process_that_has_decided_nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policies, "_policies", policies._Policies())
-    monkeypatch.setattr(policies, "CHECK_INTERVAL_SECONDS", 0)
 
 
 @pytest.fixture
