@@ -150,8 +150,10 @@ class Job(models.Model):
         if self.person_id is None:
             return False
         lock_until_commit(f"person:{self.person_id}")
-        others = self.open_with_queues().filter(person=self.person_id).exclude(pk=self.pk).exclude(released_at=None)
-        ahead = sum(other.queue == self.queue for other in others)
+        others = self.all_open().filter(person=self.person_id).exclude(pk=self.pk).exclude(released_at=None)
+        if not others.exists():  # most people wait for one answer at a time
+            return False
+        ahead = sum(other.queue == self.queue for other in self.with_queues(others))
         return ahead > 0 and ahead >= limits_of(self.person_id).running
 
     @classmethod

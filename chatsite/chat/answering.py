@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # All that the router reads of the answer before; the decision keeps it, so that it can be derived again.
 CONTEXT_CHARACTERS = 400
+# What its queue and the prompt for it depend on.
+_NEEDED_OF_A_MODEL = ("worker_group", "context_window", "max_output_tokens", "provider__kind")
 
 
 class NoModelError(WorkerError):
@@ -252,7 +254,8 @@ def _models(route: RouteSpec, wanted_model: int | None, groups: frozenset[int]) 
     The revision has said who may use them when it was published; what was taken away since is taken away at once. If
     the person has chosen one of them, there is no other. Raises `NoModelError`.
     """
-    found = access.usable_models(groups).select_related("provider").in_bulk(route.model_ids)
+    usable = access.usable_models(groups).select_related("provider").order_by()
+    found = usable.only(*_NEEDED_OF_A_MODEL).in_bulk(route.model_ids)
     models = [found[pk] for pk in route.model_ids if pk in found]
     if not models:
         raise NoModelError(f"The route {route.name} has no model that is switched on.")
