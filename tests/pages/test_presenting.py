@@ -75,8 +75,16 @@ def test_the_number_of_queries_does_not_grow(alice: Any, django_assert_num_queri
     for _ in range(10):
         turn = rows.turn(alice, conversation=conversation, parent=turn.reply, decided=CLASSIFIED)
     entries(conversation)  # reads what the revisions say, and who the person is
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         assert len(entries(conversation)) == 22
+
+
+def test_what_is_fetched_for_a_reply_is_all_that_it_shows(alice: Any, django_assert_num_queries: Any) -> None:
+    turn = rows.turn(alice, decided=CLASSIFIED, model=rows.model("tokens3"))
+    html = presenting.render_reply(turn)
+    fetched = presenting.shown_turns().get(pk=turn.pk)
+    with django_assert_num_queries(6):  # its alternatives, the rating, groups, models, and which revisions run (two)
+        assert presenting.render_reply(fetched) == html
 
 
 def test_the_badge_names_the_route_and_the_model_that_answered(alice: Any) -> None:
