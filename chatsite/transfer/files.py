@@ -27,7 +27,8 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _TITLE = re.compile(rb'"title"\s*:\s*("(?:[^"\\]|\\.)*+")', re.DOTALL)
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A string that is never closed goes on to the end: to look for one at each of its quotes would take quadratic time.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class FileError(Exception):

@@ -338,7 +338,7 @@ def test_the_content_of_a_file_goes_with_its_job_and_of_one_in_quarantine_after_
 
 BROKEN = {
     "cut off": orjson.dumps([chatgpt()])[:-3],
-    "an open string": b'[{"title": "' + b'\\"' * 50_000,
+    "an open string": b'[{"title": "' + b'\\"' * 5_000_000,
     "deep": b"[" * 200_000,
     "no conversations": b'{"format": "switchyard"}',
     "an empty list": b"[]",
