@@ -179,7 +179,7 @@ if not DEBUG:
     }
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "new-conversation"
-LOGOUT_REDIRECT_URL = "sign-in"
+LOGOUT_REDIRECT_URL = "/sign-in/?signed-out"  # which also forgets what the browser has kept
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")

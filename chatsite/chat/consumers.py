@@ -33,6 +33,7 @@ from chatsite.chat import (
     ratings,
     turns,
 )
+from chatsite.chat.cursors import Cursor
 from chatsite.chat.hub import Frame, decided_frames, finished_frames, hub
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import BusyError, RefusedError
@@ -125,6 +126,8 @@ class Tab:
             case "detach":
                 reply_id, _ = await in_thread(access.whether_open_or_404)(self.user, frame.get("reply"))
                 hub().leave_reply(reply_id, self)
+            case "news":
+                await self._catch_up(frame)
             case "stop":
                 await in_thread(turns.stop)(self.user, reply_id=frame.get("reply"))
             case "preview":
@@ -207,6 +210,10 @@ class Tab:
             self._asked_for = ""
             return UUID(reply), True
         return await in_thread(access.whether_open_or_404)(self.user, reply)
+
+    async def _catch_up(self, frame: dict[str, Any]) -> None:
+        if news_id := Cursor.parse(_text(frame, "after")).news:
+            await hub().tell_news_since(news_id, self.user.pk, self)
 
     def _refuse(self, code: str, text: str, frame: dict[str, Any], **facts: Any) -> None:
         answer = {"type": "error", "code": code, "text": text, **facts}

@@ -80,6 +80,9 @@ class Speaker(Tab):
     async def _attach(self, frame: Frame) -> None:
         raise RefusedError("unknown_event")  # whoever listens says in the address what they watch
 
+    async def _catch_up(self, frame: Frame) -> None:
+        raise RefusedError("unknown_event")
+
     async def _may_preview(self) -> bool:
         key, milliseconds = f"previewed:{self.user.pk}", int(PREVIEW_SECONDS * 1000)
         return bool(await asyncio.to_thread(client().set, key, 1, px=milliseconds, nx=True))
@@ -92,6 +95,7 @@ class Listener(Tab):
         self.user = user
         self.language = request.LANGUAGE_CODE
         self.cursor = cursor
+        self.is_new = not cursor.news or "now" in request.GET  # it wants to hear at once that the way is open
         self.is_over = False
         self._session_key = request.session.session_key
         self._outbox: list[Frame] = []
@@ -174,10 +178,9 @@ async def _events(tab: Listener) -> AsyncIterator[bytes]:
 
 async def _poll(tab: Listener) -> AsyncIterator[bytes]:
     _listening[tab.user.pk].add(tab)
-    is_first = not tab.cursor.news
     try:
         await tab.begin()
-        frames = await tab.frames(0 if is_first else LONGEST_POLL_SECONDS)
+        frames = await tab.frames(0 if tab.is_new else LONGEST_POLL_SECONDS)
         tab.cursor.news = hub().news_id
         yield orjson.dumps({"at": str(tab.cursor), "frames": frames})
     finally:

@@ -44,3 +44,12 @@ def forget(user_id: Any) -> None:
 def sweep(**_: Any) -> None:
     """Take out what is old, as it shows what people wrote. The reaper calls this."""
     client().xtrim(FEED, minid=f"{int((time.time() - KEPT_SECONDS) * 1000)}-0", approximate=False)
+
+
+def newest() -> str:
+    """The id of the last news, so that a page can say how far it knows them; empty if Redis is away."""
+    try:
+        entries: Any = client().xrevrange(FEED, count=1)
+    except redis.RedisError:
+        return ""
+    return entries[0][0].decode() if entries else "0-0"

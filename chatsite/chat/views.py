@@ -23,6 +23,7 @@ from chatsite.chat import (
     comparing,
     conversations,
     corrections,
+    feed,
     listing,
     news,
     presenting,
@@ -235,11 +236,13 @@ def _back_to(turn: Turn) -> HttpResponse:
 def _page(
     request: HttpRequest, conversation: Conversation | None, error: RefusedError | None = None, **composer: Any
 ) -> HttpResponse:
+    known_news = feed.newest()  # before anything is read: the tab asks for what comes after
     window = windows.newest(presenting.branch(conversation) if conversation else [], request.GET.get("from"))
     shown = presenting.entries(conversation, window.ids) if conversation else []
     is_open = any(entry.is_open for entry in shown)
     context = {
         "conversation": conversation,
+        "news": known_news,
         "window": window,
         "page": listing.page(request.user),
         "tags": listing.tags(request.user),

@@ -139,5 +139,8 @@ def test_signing_out_in_another_tab_leads_to_the_sign_in_page_and_back(page: Pag
     other = page.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
+    other.wait_for_url("**/sign-in/?signed-out")
     page.wait_for_url("**/sign-in/?next=*")
+    # Neither has left anything of what was typed, whichever of them was the last.
+    assert other.evaluate("() => Object.keys(localStorage).filter((key) => /draft|waiting/.test(key))") == []
     expect(page.get_by_label("Password")).to_be_visible()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
@@ -122,6 +123,31 @@ def test_frames_that_come_twice_late_or_never_leave_no_trace(
     expect(answer(reply)).to_have_text(" ".join(f"t{number}" for number in range(40)))
     provider.release()
     expect(answer(finish(reply))).to_have_text(" ".join(f"t{number}" for number in range(50)))
+
+
+def test_only_an_error_that_names_a_message_refuses_it(page: Page) -> None:
+    sockets: list[WebSocketRoute] = []
+    sent: list[Any] = []
+
+    def keep(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        route.on_message(lambda message: sent.append(orjson.loads(message)))
+
+    page.route_web_socket("**/ws/", keep)
+    page.reload()
+    text, refusal = page.get_by_label("Message", exact=True), page.locator("#refusal")
+    text.fill("On its way")
+    page.keyboard.press("Enter")
+    expect(text).to_have_js_property("readOnly", True)
+    error = {"type": "error", "code": "not_found", "text": "It is not there any more."}
+    sockets[-1].send(orjson.dumps(error).decode())
+    expect(refusal).to_have_text("It is not there any more.")
+    expect(text).to_have_js_property("readOnly", True)
+    [message] = [frame for frame in sent if frame["type"] == "send"]
+    sockets[-1].send(orjson.dumps({**error, "client_id": message["client_id"], "text": "Too long."}).decode())
+    expect(refusal).to_have_text("Too long.")
+    expect(text).to_have_js_property("readOnly", False)
+    expect(text).to_have_value("On its way")
 
 
 class Meddler:

@@ -1,4 +1,4 @@
-"""An answer that is read: its code and its tables are of use."""
+"""An answer that is read while it is written: what is shown stays where it is; code and tables are of use."""
 
 from __future__ import annotations
 
@@ -9,11 +9,109 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.steps import answer, ask, finish
+from tests.browser.writing import WrittenAnswer, begin_answer
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 Connect = Callable[..., Any]
 OpenPage = Callable[..., Page]
+
+EVERYTHING = r"""# A heading
+
+A paragraph with **bold**, *emphasis*, `code`, a [link](https://a.example/b), ~~nothing~~
+and a second line that is part of it, long enough to go over the end of the first one.
+
+- one
+- two with `code`
+  - nested
+  - again
+- three
+
+1. first
+
+   with a paragraph of its own
+
+2. second
+
+- [x] done
+- [ ] to do
+
+| Name | Count |
+|:-----|------:|
+| a    | 1     |
+| b **bold** | 22 |
+
+```python
+def f(x):
+    return x + 1
+```
+
+> Somebody said *this*,
+> and that.
+
+So we have $x^2$ and
+
+$$
+\frac{1}{2} \sum_{i=0}^n i
+$$
+
+## Another heading
+With text, and *more* text.
+
+    indented code
+
+The end, and **nothing** after it.
+"""
+
+# Looks at every picture that the browser draws. A finished block must stay where it is and as high as it is; the
+# block that was open may become as much higher or lower as a line is, since its last line may break elsewhere.
+WATCH = """() => {
+  window.jumps = [];
+  const seen = [];
+  let openHeight = 0;
+  let finished = 0;
+  const blocksOf = (shown) => [...(shown.querySelector(".done") ?? shown).children];
+  const look = () => {
+    const shown = document.querySelector(".answer");
+    const start = shown.getBoundingClientRect().top;
+    const blocks = blocksOf(shown);
+    blocks.forEach((block, place) => {
+      const { top, height } = block.getBoundingClientRect();
+      const before = seen[place] ?? { top: top - start, height };
+      for (const [what, now] of [["top", top - start], ["height", height]]) {
+        if (Math.abs(now - before[what]) <= 1) continue;
+        window.jumps.push(`${block.className || block.tagName}: ${what} ${before[what]} to ${now}`);
+      }
+      seen[place] = before;
+    });
+    const open = shown.querySelector(".open");
+    const isFormula = blocks.at(-1)?.matches(".formula");
+    if (blocks.length === finished + 1 && open && !isFormula) {
+      const growth = blocks.at(-1).getBoundingClientRect().height - openHeight;
+      if (Math.abs(growth) > 30) window.jumps.push(`${blocks.at(-1).outerHTML.slice(0, 60)}: grew by ${growth}`);
+    }
+    finished = blocks.length;
+    openHeight = open?.getBoundingClientRect().height ?? 0;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.fixture
+def written(page: Page, alice: Any) -> WrittenAnswer:
+    return begin_answer(page, alice)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_that_is_shown_moves_while_more_is_written(page: Page, written: WrittenAnswer, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(WATCH)
+    written.write(EVERYTHING)
+    written.finish()
+    expect(page.locator(".answer > h3, .answer > .table, .answer > .code, .answer > .formula")).to_have_count(5)
+    assert page.evaluate("() => window.jumps") == []
+
 
 TABLE = """| Name | Value |
 |------|------:|

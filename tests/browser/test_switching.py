@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from chatsite.writing.models import Draft
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
 from tests.pages import rows
@@ -206,3 +207,70 @@ def test_back_and_forward_again_before_the_first_is_there(page: Page, alice: Any
     page.wait_for_timeout(300)
     is_shown(page, "Second question")
     assert page.evaluate(IS_SAME)
+
+
+def test_a_draft_that_is_posted_late_neither_hides_a_newer_one_nor_is_hidden(page: Page, alice: Any) -> None:
+    one, two = (rows.turn(alice, text) for text in ("First question", "Second question"))
+    text = page.get_by_label("Message", exact=True)
+    page.goto(f"/c/{one.conversation_id}/")
+    held: list[Any] = []
+    page.route("**/draft/", held.append, times=1)
+    text.fill("half a thought")
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    with page.expect_response("**/draft/"):
+        held.pop().continue_()
+    Draft.objects.filter(conversation=one.conversation).update(text="a whole thought", revision=7)  # on the phone
+    link(page, "First question").click()
+    is_shown(page, "First question")
+    expect(text).to_have_value("a whole thought")
+    # The page of a conversation may be made before what was typed in it has arrived.
+    page.route("**/draft/", held.append, times=1)
+    text.fill("another thought")
+    link(page, "Second question").click()
+    is_shown(page, "Second question")
+    page.route(f"**/c/{one.conversation_id}/", lambda route: held.append((route, route.fetch())), times=1)
+    with page.expect_request(f"**/c/{one.conversation_id}/"):
+        link(page, "First question").click()
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    posted, (came, old_page) = held
+    with page.expect_response("**/draft/"):
+        posted.continue_()
+    came.fulfill(response=old_page)
+    is_shown(page, "First question")
+    expect(text).to_have_value("another thought")
+    assert two.conversation.drafts.count() == 0
+
+
+def test_what_was_asked_for_in_one_conversation_does_not_come_into_another(
+    page: Page, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    rows.turn(alice, "First question")
+    text = page.get_by_label("Message", exact=True)
+    page.goto("/")
+    ask(page, "Count please")
+    page.get_by_label("Attach files").set_input_files("LICENSE")
+    expect(page.locator("#files [data-state=ready]")).to_be_visible()
+    text.fill("And this?")
+    page.keyboard.press("Enter")
+    held: list[Any] = []
+    for address in ("**/files/*/", "**/sent/*"):
+        page.route(address, held.append, times=1)
+    text.press("ArrowUp")
+    page.locator("#waiting").get_by_role("button", name="Edit").click()
+    expect(text).to_have_value("And this?")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    link(page, "First question").click()
+    is_shown(page, "First question")
+    for route in held:
+        with page.expect_response(route.request.url):
+            route.continue_()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(text).to_have_value("")
+    expect(page.locator("#files li")).to_have_count(0)
+    link(page, "Count please").click()
+    expect(text).to_have_value("And this?")
+    expect(page.locator("#files li")).to_have_count(1)

@@ -35,7 +35,7 @@ RECORD = """() => {
     const parse = JSON.parse;
     JSON.parse = (text) => {
         const value = parse(text);
-        heard.push(...(Array.isArray(value) ? value : value?.frames ?? []));
+        heard.push(...(Array.isArray(value) ? value : value?.frames ?? (value?.type ? [value] : [])));
         return value;
     };
     const json = Response.prototype.json;
@@ -146,3 +146,41 @@ def test_stop_again_and_signing_out_work_without_a_socket(
     other.goto(page.url)
     other.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in/?next=*")
+
+
+# What a tab does after minutes, it does after a third of a second.
+IN_A_HURRY = "{ const later = setTimeout; globalThis.setTimeout = (act, ms) => later(act, ms >= 60_000 ? 300 : ms); }"
+
+
+def test_a_tab_comes_back_to_its_socket_by_itself(
+    open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    page = open_page(alice)
+    page.add_init_script(f"({RECORD})(); {IN_A_HURRY}")
+    sockets: list[Any] = []
+    is_blocked = True
+
+    def opened(route: Any) -> None:
+        if is_blocked:
+            route.close(code=1011)
+        else:
+            route.connect_to_server()
+            sockets.append(route)
+
+    page.route_web_socket("**/ws/", opened)
+    page.goto("/")
+    with page.expect_request("**/frames/events/*"):
+        reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    is_blocked = False
+    with page.expect_event("requestfinished", lambda request: "/frames/events/" in request.url):
+        pass  # it hears nothing that way any more
+    assert len(sockets) == 1
+    provider.release()
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+    finish(ask(page, "And again"))
+    expect(page.locator(".bubble")).to_have_text(["Count please", "And again"])
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+    assert len(sockets) == 1
+    assert Turn.objects.count() == 2

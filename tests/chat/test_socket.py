@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
 from chatsite.asgi import application
+from chatsite.chat import feed
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -209,6 +210,20 @@ async def test_signing_in_elsewhere_closes_no_tab(alice: Any, alice_session: str
         await AsyncClient().post("/sign-in/", {"username": "alice", "password": "the rain in Spain"})
         await here.send(type="ping")
         await here.until("pong")
+
+
+async def test_a_tab_is_told_what_happened_after_its_page_was_made(alice: Any, bob: Any, alice_session: str) -> None:
+    known = await make_async(feed.newest)()
+    for person, place in ((alice, "hers"), (bob, "his"), (alice, "hers too")):
+        await make_async(feed.tell)(person.pk, {"type": "branch", "conversation": place})
+    async with tab(alice_session) as here:
+        await here.send(type="news", after=known)
+        await here.send(type="ping")
+        await here.until("pong")
+        assert [frame.get("conversation") for frame in here.frames] == ["hers", "hers too", None]
+        for nonsense in ("yesterday", 7):
+            await here.send(type="news", after=nonsense)
+            assert (await here.until("error"))["code"] == "bad_frame"
 
 
 async def test_stopping_what_waits_ends_it_at_once(defaults: None, alice_session: str) -> None:

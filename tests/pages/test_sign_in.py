@@ -58,10 +58,12 @@ def test_signing_in_begins_a_new_session(client: Client, alice: Any) -> None:
     assert client.session.session_key != session.session_key
 
 
-def test_signing_out_takes_a_form_not_a_link(client: Client, alice: Any) -> None:
+def test_signing_out_takes_a_form_not_a_link(client: Client, alice: Any, admin: Any) -> None:
     client.force_login(alice)
     assert client.get(reverse("sign-out")).status_code == 405
-    assert client.post(reverse("sign-out"))["Location"] == reverse("sign-in")
+    assert client.post(reverse("sign-out"))["Location"] == f"{reverse('sign-in')}?signed-out"
+    client.force_login(admin)
+    assert client.post(reverse("admin:logout"))["Location"] == f"{reverse('sign-in')}?signed-out"
     assert signed_in(client) == ""
 
 

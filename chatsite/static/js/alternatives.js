@@ -1,5 +1,5 @@
 // What a person does to have other answers, or to see those that there are. Each is a form that works by itself, and
-// goes through the socket where there is one.
+// goes over the connection where there is one.
 
 const BUTTONS = ["again", "correct", "compare", "choose"].map((action) => `[data-action=${action}]`).join();
 
@@ -16,10 +16,10 @@ function fold(panel) {
   panel.querySelector("summary").focus();
 }
 
-export function listenToAlternatives(socket) {
+export function listenToAlternatives(connection) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest(BUTTONS);
-    if (!button || !socket.send(frameOf(button))) return; // otherwise the form is posted
+    if (!button || !connection.send(frameOf(button))) return; // otherwise the form is posted
     event.preventDefault();
     const panel = button.closest(".reroute");
     if (panel) fold(panel);

@@ -91,16 +91,24 @@ export class Attachments {
 
   // These are back in the composer.
   async takeBack(ids) {
+    const { conversation } = this.#thread;
     for (const id of ids) {
-      try {
-        const response = await fetch(`${this.#words.url}${id}/`);
-        if (response.ok) this.#list.append(...parse((await response.json()).html));
-      } catch {
-        // A reload shows it.
-      }
+      const html = await this.#fetched(id);
+      if (conversation !== this.#thread.conversation) return; // they are there when it is shown again
+      this.#list.append(...parse(html));
     }
     this.#look(LOOK_MS);
     this.#changed();
+  }
+
+  // A file as it stands in the composer; nothing if it cannot be had: a reload shows it.
+  async #fetched(id) {
+    try {
+      const response = await fetch(`${this.#words.url}${id}/`);
+      return response.ok ? (await response.json()).html : "";
+    } catch {
+      return "";
+    }
   }
 
   discard(ids) {
@@ -176,8 +184,9 @@ export class Attachments {
     if (!this.isReading) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
-      for (const item of this.#list.querySelectorAll("[data-state=reading]")) await this.#ask(item);
-      this.#look(Math.min(1.5 * pause, LONGEST_LOOK_MS));
+      const asked = [...this.#list.querySelectorAll("[data-state=reading]")];
+      for (const item of asked) await this.#ask(item);
+      if (asked.some((item) => item.isConnected)) this.#look(Math.min(1.5 * pause, LONGEST_LOOK_MS));
     }, pause);
   }
 

@@ -4,7 +4,6 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { ConversationMenu } from "./conversation-menu.js";
 import { decorate } from "./decorate.js";
-import { forgetDrafts } from "./drafts.js";
 import { Earlier } from "./earlier.js";
 import { listenToKeys } from "./keys.js";
 import { Lazy } from "./lazily.js";
@@ -19,14 +18,15 @@ import { listenToWrapping } from "./wrap.js";
 
 const QUIET_MS = 1500; // a shorter interruption is not worth a word
 
-const connection = document.getElementById("connection");
+const reconnecting = document.getElementById("connection");
 let isFirst = true;
 let notice = 0;
 
-const socket = new Connection({
+const thread = new Thread();
+const listener = {
   opened() {
     clearTimeout(notice);
-    connection.hidden = true;
+    reconnecting.hidden = true;
     composer.resend();
     edits.now?.resend();
     if (isFirst) stream.attachAll();
@@ -35,8 +35,8 @@ const socket = new Connection({
   },
   closed() {
     clearTimeout(notice);
-    notice = setTimeout(() => (connection.hidden = false), QUIET_MS);
-    if (!socket.isBlocked) return;
+    notice = setTimeout(() => (reconnecting.hidden = false), QUIET_MS);
+    if (!connection.isBlocked) return;
     composer.sendAsForm();
     stream.refresh();
   },
@@ -44,36 +44,36 @@ const socket = new Connection({
     location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname)}`);
   },
   received: (frame) => stream.receive(frame),
-});
+};
+const connection = new Connection(listener, thread.root.dataset.news);
 
-const thread = new Thread();
 const scroll = new Scroll();
 listenToWrapping((change) => scroll.still(change));
 const sidebar = new Sidebar();
 const menu = new ConversationMenu({ thread, receive: (frame) => stream.receive(frame), end: () => stream.end() });
 const announcer = new Announcer();
-const composer = new Composer({ socket, thread, wantsStop: stopNewest });
-const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ socket, thread })).onClick("[data-action=edit]");
-const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ socket, thread }));
+const composer = new Composer({ connection, thread, wantsStop: stopNewest });
+const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ connection, thread })).onClick("[data-action=edit]");
+const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ connection, thread }));
 ratings.onClick("[data-action=rate], [data-action=reason]");
-new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(socket) ?? {}).onClick(
+new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(connection) ?? {}).onClick(
   "[data-action=again], [data-action=correct], [data-action=compare], [data-action=choose]",
 );
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
 new Lazy(() => import("./tables.js")).onClick(".table-bar button");
 const search = new Lazy(async () => new (await import("./search.js")).Search());
 const ready = new Ready((text) => composer.note(text));
-const preview = new Preview({ socket, thread, composer });
+const preview = new Preview({ connection, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({
-  ...{ socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, ready, decorate },
+  ...{ connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier, ready, decorate },
 });
 
 // Who types will get an answer.
 document.getElementById("text").addEventListener("input", () => stream.prepare(), { once: true });
 
 function stopNewest() {
-  if (stream.newest) socket.send({ type: "stop", reply: stream.newest });
+  if (stream.newest) connection.send({ type: "stop", reply: stream.newest });
 }
 
 // At once, so that whoever types on is heard.
@@ -100,12 +100,10 @@ document.addEventListener("click", (event) => {
 // What is unfolded under the newest answer would open behind the composer.
 document.addEventListener("toggle", (event) => event.target.matches(".message:last-child .reroute") && scroll.keep(), true);
 
-document.querySelector("[data-action=sign-out]").addEventListener("submit", () => {
-  composer.end();
-  forgetDrafts(thread.user);
-});
+// Else the news of it, which comes first, would lead this tab elsewhere.
+document.querySelector("[data-action=sign-out]").addEventListener("submit", () => connection.close());
 listenToKeys({ composer, openSearch, stopNewest });
 new Switching({ thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier, decorate });
 decorate(document);
-socket.open();
+connection.open();
 performance.mark("usable"); // bench/first_load.py looks for it

@@ -31,7 +31,7 @@ export class Composer {
   #sending = null; // the frame that was sent and not accepted yet
   #isWriting = false; // an answer is
   #wantsOther = false; // this time, what Enter does not do by itself
-  #socket;
+  #connection;
   #thread;
   #wantsStop;
   #pasted;
@@ -42,8 +42,8 @@ export class Composer {
   #waiting;
 
   // `wantsStop` is called when the person wants the newest answer stopped.
-  constructor({ socket, thread, wantsStop }) {
-    this.#socket = socket;
+  constructor({ connection, thread, wantsStop }) {
+    this.#connection = connection;
     this.#thread = thread;
     this.#wantsStop = wantsStop;
     this.#pasted = new Pasted({ text: this.#text, changed: () => this.#typed() });
@@ -54,7 +54,7 @@ export class Composer {
     this.#drafts = new Drafts({ form: this.#form, thread, tab, composer: this });
     new Commands(this.#text); // before the others: its keys are its own while it is open
     this.#recall = new Recall({ text: this.#text, url: this.#form.dataset.sentUrl, thread });
-    this.#waiting = new Waiting({ socket, thread, composer: this });
+    this.#waiting = new Waiting({ connection, thread, composer: this });
     this.#attachments.hide(this.#waiting.files);
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
     this.#text.addEventListener("input", () => this.#typed());
@@ -148,18 +148,13 @@ export class Composer {
     this.#attachments.hide(this.#waiting.files);
   }
 
-  // The person signs out: nothing of what stands here is kept in this browser.
-  end() {
-    this.#drafts.end();
-  }
-
   // Send again what may have been lost with the connection; sent twice, it is saved once.
   resend() {
-    if (this.#sending) this.#socket.send(this.#sending);
+    if (this.#sending) this.#connection.send(this.#sending);
     this.#waiting.resend();
   }
 
-  // There is no socket to wait for: what was to go through it is posted.
+  // There is no connection to wait for: what was to go over it is posted.
   sendAsForm() {
     if (!this.#sending) return;
     this.#release();
@@ -177,9 +172,11 @@ export class Composer {
     return true;
   }
 
+  // What is refused without a client id was no message: those that are on their way stay there.
   refuse({ client_id: clientId, text }) {
+    if (!clientId) return void (this.#refusal.textContent = text);
     const hasWaited = this.#waiting.refused(clientId);
-    if (clientId && clientId !== this.#sending?.client_id && !hasWaited) return;
+    if (clientId !== this.#sending?.client_id && !hasWaited) return;
     if (!hasWaited) this.#release();
     this.#refusal.textContent = text;
     this.#text.focus();
@@ -254,7 +251,7 @@ export class Composer {
   }
 
   #submitted(event) {
-    if (this.#socket.isBlocked) return this.#prepareForm(); // the form works by itself
+    if (this.#connection.isBlocked) return this.#prepareForm(); // the form works by itself
     event.preventDefault();
     const [text, files] = [this.whole, this.files];
     if (this.isSending || this.#isTooLong(text)) return;
@@ -273,8 +270,8 @@ export class Composer {
     this.#drafts.save();
     this.#text.readOnly = this.#pasted.isReadOnly = true;
     this.#send.disabled = true;
-    const isOut = this.#socket.send(frame);
-    if (!isOut && this.#socket.wasEverOpen) this.#refusal.textContent = this.#form.dataset.waiting;
+    const isOut = this.#connection.send(frame);
+    if (!isOut && this.#connection.wasEverOpen) this.#refusal.textContent = this.#form.dataset.waiting;
   }
 
   // An answer is being written: the message goes when that is done, or ends it.

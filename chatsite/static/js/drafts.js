@@ -1,38 +1,10 @@
 // The draft: kept in this browser first, so that nothing is lost without a connection, then on the server, for the
-// person's other tabs and devices. Storage that is full or forbidden only means that it lasts as long as the page.
+// person's other tabs and devices.
+import { read, remove, write } from "./kept.js";
 
 const SAVE_MS = 300;
 const POST_MS = 700;
 const BEACON_MAX = 60_000; // browsers take no more of a page that is being left
-
-const unsaved = new Map(); // what storage did not take, by key
-
-// What is kept under `key`, or null.
-export function read(key) {
-  try {
-    return unsaved.get(key) ?? JSON.parse(localStorage.getItem(key));
-  } catch {
-    return null;
-  }
-}
-
-export function write(key, kept) {
-  unsaved.delete(key);
-  try {
-    localStorage.setItem(key, JSON.stringify(kept));
-  } catch {
-    unsaved.set(key, kept);
-  }
-}
-
-export function remove(key) {
-  unsaved.delete(key);
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // Nothing was there.
-  }
-}
 
 export function load(key) {
   return read(key) ?? {};
@@ -41,16 +13,6 @@ export function load(key) {
 export function save(key, draft) {
   if (draft.text || draft.pasted?.length || draft.isNew) write(key, draft);
   else remove(key);
-}
-
-// Somebody who signs out leaves nothing behind for the next person at this computer.
-export function forgetDrafts(user) {
-  try {
-    const theirs = new RegExp(`^(draft|waiting):${user}:`);
-    for (const key of Object.keys(localStorage)) if (theirs.test(key)) localStorage.removeItem(key);
-  } catch {
-    // There were none.
-  }
 }
 
 // crypto.randomUUID exists on secure pages only.
@@ -67,13 +29,12 @@ export class Drafts {
   #thread;
   #composer;
   #tab;
-  #revision; // of the server's copy that this page knows
+  #revisions = new Map(); // the newest of the server's copy that this tab has heard of, by conversation
   #isNew = false; // what stands here is newer than the server's copy
   #sent = null; // what was sent last and not accepted, with its client id
   #posts = Promise.resolve(); // one after the other
   #saver = 0;
   #poster = 0;
-  #isOver = false;
 
   // `composer` has content ({text, pasted}), show(content), whole (all as one text) and isSending.
   constructor({ form, thread, tab, composer }) {
@@ -97,7 +58,6 @@ export class Drafts {
 
   save() {
     clearTimeout(this.#saver);
-    if (this.#isOver) return;
     save(this.#key, { ...this.#composer.content, sent: this.#sent, isNew: this.#isNew });
   }
 
@@ -118,13 +78,27 @@ export class Drafts {
 
   // Another tab or device has written, or sent what stood here: it is taken over unless somebody is typing here.
   async received({ conversation, revision, tab }) {
-    if (tab === this.#tab || conversation !== this.#conversation || revision <= this.#revision) return;
-    if (this.#isNew || this.#composer.isSending) return;
+    if (this.#learn(conversation, revision) && tab !== this.#tab && this.#canTake(conversation)) await this.#fetch();
+  }
+
+  #canTake(conversation) {
+    return conversation === this.#conversation && !this.#isNew && !this.#composer.isSending;
+  }
+
+  // Whether the revision was news.
+  #learn(conversation, revision) {
+    if (revision <= (this.#revisions.get(conversation) ?? -1)) return false;
+    this.#revisions.set(conversation, revision);
+    return true;
+  }
+
+  async #fetch() {
+    const conversation = this.#conversation;
     try {
       const response = await fetch(`${this.#form.dataset.draftUrl}?conversation=${conversation}`);
       const draft = await response.json();
-      if (this.#isNew || this.#composer.isSending || conversation !== this.#conversation) return;
-      this.#revision = draft.revision;
+      this.#learn(conversation, draft.revision);
+      if (!this.#canTake(conversation) || draft.revision < this.#revisions.get(conversation)) return;
       this.#composer.show(draft);
       this.#isNew = false;
       this.save();
@@ -146,13 +120,6 @@ export class Drafts {
     this.#restore();
   }
 
-  // The person signs out: keep nothing any more.
-  end() {
-    this.#isOver = true;
-    clearTimeout(this.#saver);
-    clearTimeout(this.#poster);
-  }
-
   get #conversation() {
     return this.#thread.conversation ?? "";
   }
@@ -168,16 +135,19 @@ export class Drafts {
   // What the page brought is the server's copy, unless it was refused or is a suggestion.
   #restore() {
     const isServers = this.#form.dataset.draftRevision !== "";
-    this.#revision = Number(this.#form.dataset.draftRevision);
     this.#forgetArrived(this.#key);
     this.#forgetArrived(this.#keyOf("new")); // where this conversation may have begun
     const { text = "", pasted = [], sent = null, isNew = false } = load(this.#key);
     this.#sent = sent;
     const { value, defaultValue } = this.#form.elements.text;
     if (!isServers || value !== defaultValue) return this.changed(); // or typed before the script was there
-    if (!isNew) return;
-    this.#composer.show({ text, pasted });
-    this.changed();
+    const revision = Number(this.#form.dataset.draftRevision);
+    if (isNew) {
+      this.#composer.show({ text, pasted });
+      this.changed();
+    } else if (!this.#learn(this.#conversation, revision) && revision < this.#revisions.get(this.#conversation)) {
+      this.#fetch(); // the page was made before what was posted last had arrived
+    }
   }
 
   // A draft that was sent and is on the page is none any more; the page before could not know.
@@ -199,7 +169,7 @@ export class Drafts {
 
   #post(isCertain = false) {
     clearTimeout(this.#poster);
-    if (this.#isOver || !(this.#isNew || isCertain)) return;
+    if (!this.#isNew && !isCertain) return;
     const conversation = this.#conversation;
     const content = this.#composer.content;
     this.#posts = this.#posts.then(() => this.#posted(conversation, content));
@@ -209,19 +179,28 @@ export class Drafts {
     try {
       const response = await fetch(this.#form.dataset.draftUrl, { method: "POST", body: this.#body(conversation, content) });
       const { revision } = await response.json();
-      if (!response.ok || conversation !== this.#conversation) return;
-      this.#revision = revision;
-      if (JSON.stringify(content) !== JSON.stringify(this.#composer.content)) return;
-      this.#isNew = false;
-      this.save();
+      if (!response.ok) return;
+      this.#learn(conversation, revision);
+      this.#arrived(conversation, content);
     } catch {
       // It stays new here: the next change tries again.
     }
   }
 
+  // The server has it. Another conversation may be shown meanwhile.
+  #arrived(conversation, content) {
+    const isShown = conversation === this.#conversation;
+    const key = this.#keyOf(conversation || "new");
+    const { text, pasted, sent } = isShown ? this.#composer.content : load(key);
+    if (JSON.stringify(content) !== JSON.stringify({ text, pasted })) return; // typed since
+    if (!isShown) return save(key, { text, pasted, sent });
+    this.#isNew = false;
+    this.save();
+  }
+
   #leave() {
     this.save();
-    if (this.#isOver || !this.#isNew || this.#composer.isSending) return;
+    if (!this.#isNew || this.#composer.isSending) return;
     const content = this.#composer.content;
     if (JSON.stringify(content).length > BEACON_MAX / 3) return;
     navigator.sendBeacon(this.#form.dataset.draftUrl, this.#body(this.#conversation, content));

@@ -3,12 +3,12 @@ import { load, save } from "./drafts.js";
 import { formFrom, isPlain } from "./forms.js";
 
 export class Edits {
-  #socket;
+  #connection;
   #thread;
   #sent = new Map(); // forms by client id, sent and not accepted yet
 
-  constructor({ socket, thread }) {
-    this.#socket = socket;
+  constructor({ connection, thread }) {
+    this.#connection = connection;
     this.#thread = thread;
     document.addEventListener("input", (event) => this.#typed(event));
     document.addEventListener("click", (event) => this.#clicked(event));
@@ -97,7 +97,7 @@ export class Edits {
 
   #submitted(event) {
     const form = event.target.closest("form.edit");
-    if (!form || this.#socket.isBlocked) return; // the form works by itself
+    if (!form || this.#connection.isBlocked) return; // the form works by itself
     event.preventDefault();
     const text = form.elements.text;
     if (text.readOnly || !text.value.trim()) return;
@@ -109,7 +109,7 @@ export class Edits {
 
   #send(form) {
     const { client_id: id, text } = form.elements;
-    return this.#socket.send({ type: "edit", message: form.dataset.message, client_id: id.value, text: text.value });
+    return this.#connection.send({ type: "edit", message: form.dataset.message, client_id: id.value, text: text.value });
   }
 
   #say(form, words) {

@@ -1,5 +1,5 @@
 // Frames as server-sent events, where no socket gets through.
-import { leaving, post, watchesReplies, watching } from "./posting.js";
+import { leaving, newsOf, post, watchesReplies, watching } from "./posting.js";
 
 const SILENCE_MS = 45_000; // the server says something every twenty seconds
 const RETRYING_MS = 5_000; // that a stream which has ended may take to come back
@@ -7,16 +7,21 @@ const RETRYING_MS = 5_000; // that a stream which has ended may take to come bac
 export class Events {
   #listener;
   #source = null;
-  #at = ""; // how far this tab has come
+  #at; // how far this tab has come
   #isOpen = false;
   #isPlanned = false;
   #deadline = 0;
   #shown = () => this.#showOrHide();
 
-  // `listener` has opened(), closed() and received(frame).
-  constructor(listener) {
+  // `listener` has opened(), closed(), received(frame) and answered(frame); `news` is the last news that this tab knows.
+  constructor(listener, news) {
     this.#listener = listener;
+    this.#at = news;
     document.addEventListener("visibilitychange", this.#shown);
+  }
+
+  get news() {
+    return newsOf(this.#at);
   }
 
   open() {

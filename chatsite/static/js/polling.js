@@ -1,22 +1,27 @@
 // Frames as answers to polls, where not even events get through before they end.
-import { leaving, post, watchesReplies, watching } from "./posting.js";
+import { leaving, newsOf, post, watchesReplies, watching } from "./posting.js";
 
 const PAUSE_MS = 1000; // at least, between the beginnings of two polls
 const SILENCE_MS = 45_000; // an answer comes within twenty seconds
 
 export class Polling {
   #listener;
-  #at = ""; // how far this tab has come
+  #at; // how far this tab has come
   #isOpen = false;
   #isOver = false;
   #timer = 0;
   #asking = null; // what ends the poll that is under way
   #shown = () => document.hidden || this.#asking || this.#poll();
 
-  // `listener` has opened(), closed() and received(frame).
-  constructor(listener) {
+  // `listener` has opened(), closed(), received(frame) and answered(frame); `news` is the last news that this tab knows.
+  constructor(listener, news) {
     this.#listener = listener;
+    this.#at = news;
     document.addEventListener("visibilitychange", this.#shown);
+  }
+
+  get news() {
+    return newsOf(this.#at);
   }
 
   open() {
@@ -49,7 +54,8 @@ export class Polling {
     const began = performance.now();
     const deadline = setTimeout(() => this.#listener.closed(), SILENCE_MS);
     try {
-      const response = await fetch(`/frames/poll/?at=${encodeURIComponent(this.#at)}`, { signal: asking.signal });
+      const address = `/frames/poll/?at=${encodeURIComponent(this.#at)}${this.#isOpen ? "" : "&now"}`;
+      const response = await fetch(address, { signal: asking.signal });
       const answer = await response.json();
       if (!asking.signal.aborted) this.#heard(answer);
     } catch {

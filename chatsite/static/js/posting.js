@@ -14,14 +14,14 @@ function mayReload() {
   }
 }
 
-// `listener` has closed() and received(frame).
+// `listener` has closed() and answered(frame).
 export async function post(frame, listener) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
   try {
     const response = await fetch("/frames/", { method: "POST", headers, body: JSON.stringify(frame) });
     if (response.status === 403 && mayReload()) return location.reload(); // signed in anew: its forms have expired
-    for (const answer of (await response.json()).frames) listener.received(answer);
+    for (const answer of (await response.json()).frames) listener.answered(answer);
   } catch {
     listener.closed(); // what was not accepted is sent again when there is a way
   }
@@ -36,6 +36,10 @@ export function watching(at, reply, after = "") {
 // The same cursor, not watching `reply` any more.
 export function leaving(at, reply) {
   return at.split(",").filter((entry) => !entry.startsWith(reply)).join(",");
+}
+
+export function newsOf(at) {
+  return at.split(",")[0];
 }
 
 export function watchesReplies(at) {

@@ -8,13 +8,13 @@ export class Preview {
   #tag = "";
   #asked = ""; // the message that was asked for last
   #timer = 0;
-  #socket;
+  #connection;
   #thread;
   #composer;
 
   // `composer` has whole (the text) and files, and whether one isReading; its form says "composed".
-  constructor({ socket, thread, composer }) {
-    this.#socket = socket;
+  constructor({ connection, thread, composer }) {
+    this.#connection = connection;
     this.#thread = thread;
     this.#composer = composer;
     this.#form.addEventListener("composed", () => this.#changed());
@@ -37,7 +37,7 @@ export class Preview {
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.#tag = Math.random().toString(36).slice(2);
-    this.#socket.send({ type: "preview", tag: this.#tag, text, files, conversation: this.#thread.conversation ?? "" });
+    this.#connection.send({ type: "preview", tag: this.#tag, text, files, conversation: this.#thread.conversation ?? "" });
   }
 
   // Nothing is typed any more.

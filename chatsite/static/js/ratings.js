@@ -2,12 +2,12 @@
 import { formFrom, isPlain } from "./forms.js";
 
 export class Ratings {
-  #socket;
+  #connection;
   #thread;
   #rated = null; // the answer that was rated here last, whose reason is asked for
 
-  constructor({ socket, thread }) {
-    this.#socket = socket;
+  constructor({ connection, thread }) {
+    this.#connection = connection;
     this.#thread = thread;
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("submit", (event) => this.#submitted(event));
@@ -43,7 +43,7 @@ export class Ratings {
   }
 
   #rate(button, reply, event) {
-    if (!this.#socket.send({ type: "rate", reply, rating: button.value })) return; // the form is posted
+    if (!this.#connection.send({ type: "rate", reply, rating: button.value })) return; // the form is posted
     event.preventDefault();
     this.#rated = button.value ? reply : null;
   }
@@ -79,6 +79,6 @@ export class Ratings {
     if (!form?.closest(".message")) return;
     const { rating, reason } = form.elements;
     const frame = { type: "rate", reply: form.dataset.reply, rating: rating.value, reason: reason.value };
-    if (this.#socket.send(frame)) event.preventDefault();
+    if (this.#connection.send(frame)) event.preventDefault();
   }
 }

@@ -5,7 +5,8 @@ export class Recall {
   #text;
   #url;
   #thread;
-  #texts = null; // newest first, fetched when it is asked for first
+  #texts = null; // newest first, once they are there
+  #fetching = null; // the promise of them
   #place = -1; // -1: what is being typed
   #typed = "";
 
@@ -25,7 +26,7 @@ export class Recall {
   // Another conversation is shown, whose own texts come first.
   forget() {
     this.#place = -1;
-    this.#texts = null;
+    this.#texts = this.#fetching = null;
   }
 
   get #isRecalled() {
@@ -45,7 +46,7 @@ export class Recall {
   }
 
   async #go(step) {
-    this.#texts ??= await this.#fetched();
+    if (!this.#texts && !(await this.#isFetched())) return;
     if (this.#place < 0) this.#typed = this.#text.value;
     const place = this.#place + step;
     if (place >= this.#texts.length) return;
@@ -53,6 +54,16 @@ export class Recall {
     this.#text.value = place < 0 ? this.#typed : this.#texts[place];
     this.#text.dispatchEvent(new Event("input"));
     this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
+  }
+
+  // False if something was typed or another conversation is shown meanwhile.
+  async #isFetched() {
+    const { value } = this.#text;
+    const fetching = (this.#fetching ??= this.#fetched());
+    const texts = await fetching;
+    if (fetching !== this.#fetching || value !== this.#text.value) return false;
+    this.#texts = texts;
+    return true;
   }
 
   async #fetched() {

@@ -5,19 +5,28 @@ const SILENCE_MS = 10_000; // after a ping
 
 export class Socket {
   #listener;
+  #news;
   #socket = null;
   #pinger = 0;
   #deadline = 0;
 
-  // `listener` has opened(), closed(code) and received(frame).
-  constructor(listener) {
+  // `listener` has opened(), closed(code) and received(frame); `news` is the last news that this tab knows.
+  constructor(listener, news) {
     this.#listener = listener;
+    this.#news = news;
+  }
+
+  // Empty: from now on.
+  get news() {
+    return this.#news;
   }
 
   open() {
     this.#socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/`);
     this.#socket.addEventListener("open", () => {
       this.#pinger = setInterval(() => this.#ping(), PING_MS);
+      if (this.#news) this.send({ type: "news", after: this.#news });
+      this.#news = ""; // whatever happens later comes by itself
       this.#listener.opened();
     });
     this.#socket.addEventListener("message", (event) => {

@@ -7,8 +7,9 @@ export class Stream {
   #replies = new Map(); // by id, those that are still being written
   #begun = null; // the conversation that this tab has begun and does not show yet
   #early = []; // news that may be of that conversation, if they came before its id
+  #news = new Map(); // when this tab has heard of a conversation that it does not show
 
-  // `page` has socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
+  // `page` has connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
   constructor(page) {
     this.#page = page;
   }
@@ -22,7 +23,8 @@ export class Stream {
   }
 
   receive(frame) {
-    const { socket, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview } = this.#page;
+    this.#note(frame);
+    const { connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
@@ -92,7 +94,7 @@ export class Stream {
         edits.now?.refuse(frame);
         break;
       case "signed_out":
-        socket.end();
+        connection.end();
         break;
       case "pong":
         break;
@@ -117,7 +119,7 @@ export class Stream {
     this.attachAll();
   }
 
-  // Fetch what is new as a page, which works without a socket.
+  // Fetch what is new as a page, which works without a connection of its own.
   async refresh() {
     const isGone = await this.#page.thread.catchUp().catch(() => false); // the next interruption tries again
     if (isGone) this.#page.menu.gone(location.pathname);
@@ -135,15 +137,17 @@ export class Stream {
 
   // Another conversation will be shown: what is written in this one is none of this tab's business.
   leave() {
-    for (const reply of this.#replies.keys()) this.#page.socket.send({ type: "detach", reply });
+    for (const reply of this.#replies.keys()) this.#page.connection.send({ type: "detach", reply });
     this.#replies.clear();
     this.#begun = null;
     this.#early = [];
   }
 
-  // It is there.
-  enter() {
+  // It is there, on a page that was asked for at a time.
+  enter(askedAt) {
     this.#watchNew();
+    if (this.#news.get(this.#page.thread.conversation) > askedAt) this.#showBranch();
+    this.#news.clear();
   }
 
   // The conversation is gone: nothing is being written any more.
@@ -151,6 +155,11 @@ export class Stream {
     this.#replies.clear();
     this.#page.thread.end();
     this.#page.composer.showStop(false);
+  }
+
+  #note({ type, conversation }) {
+    const isNews = type === "turn" || type === "branch";
+    if (isNews && conversation !== this.#page.thread.conversation) this.#news.set(conversation, performance.now());
   }
 
   #delta(reply, frame) {
@@ -168,7 +177,7 @@ export class Stream {
   }
 
   #attach(reply, after) {
-    this.#page.socket.send({ type: "attach", reply: reply.id, ...(after && { after }) });
+    this.#page.connection.send({ type: "attach", reply: reply.id, ...(after && { after }) });
   }
 
   #watchNew() {

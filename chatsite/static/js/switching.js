@@ -112,13 +112,15 @@ export class Switching {
     this.#page.sidebar.markCurrent(conversationOf(link)); // at once: the click was heard
     try {
       this.#checkBusy();
-      const isThere = this.#ahead?.href === address && performance.now() - this.#ahead.at < FRESH_MS;
-      const page = await (isThere ? this.#ahead.page : this.#fetch(address));
+      const now = performance.now();
+      const isThere = this.#ahead?.href === address && now - this.#ahead.at < FRESH_MS;
+      const { at, page: coming } = isThere ? this.#ahead : { at: now, page: this.#fetch(address) };
+      const page = await coming;
       if (this.#latest !== address) return; // somebody is in a hurry
       this.#checkBusy(); // Enter may have been pressed meanwhile
       this.#check(page);
       show();
-      this.#enter(page, hash);
+      this.#enter(page, at, hash);
     } catch (error) {
       if (this.#latest !== address) return;
       console.info(`${href} is loaded as a whole: ${error.message}`);
@@ -152,7 +154,7 @@ export class Switching {
     remember(thread, scroll.place);
   }
 
-  #enter(page, hash) {
+  #enter(page, askedAt, hash) {
     const { thread, composer, preview, stream, scroll, sidebar, announcer, earlier, decorate } = this.#page;
     composer.leave();
     stream.leave();
@@ -162,7 +164,7 @@ export class Switching {
     decorate(thread.root);
     preview.forget();
     composer.enter(page);
-    stream.enter();
+    stream.enter(askedAt);
     earlier.watch();
     if (hash) location.replace(hash);
     scroll.enter(recall(thread));

@@ -1,11 +1,11 @@
 // Messages that wait until the present answer is done, then go out one by one. They are kept in this browser, where all
 // tabs see them; two tabs that send the same one send it once, by its client id.
-import { read, remove, write } from "./drafts.js";
+import { read, remove, write } from "./kept.js";
 
 export class Waiting {
   #list = document.getElementById("waiting");
   #item = document.getElementById("waiting-message");
-  #socket;
+  #connection;
   #thread;
   #composer;
   #messages = [];
@@ -13,8 +13,8 @@ export class Waiting {
   #isHeld = false; // the first one was refused: it waits for the person
 
   // `composer` has isFree (nothing is being written or sent), takeBack(message) and discard(message).
-  constructor({ socket, thread, composer }) {
-    this.#socket = socket;
+  constructor({ connection, thread, composer }) {
+    this.#connection = connection;
     this.#thread = thread;
     this.#composer = composer;
     this.#list.addEventListener("click", (event) => this.#clicked(event));
@@ -54,7 +54,7 @@ export class Waiting {
     if (!next || this.#outgoing || this.#isHeld || !this.#composer.isFree) return;
     const { label, ...frame } = next;
     const outgoing = { ...frame, conversation: this.#thread.conversation };
-    if (this.#socket.send(outgoing)) this.#outgoing = outgoing;
+    if (this.#connection.send(outgoing)) this.#outgoing = outgoing;
   }
 
   // What was in the way may be gone.
@@ -63,7 +63,7 @@ export class Waiting {
   }
 
   resend() {
-    if (this.#outgoing) this.#socket.send(this.#outgoing);
+    if (this.#outgoing) this.#connection.send(this.#outgoing);
   }
 
   // Whether it was one of these.
