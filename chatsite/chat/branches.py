@@ -86,9 +86,10 @@ def places_of(messages: Sequence[Message]) -> dict[UUID, Place]:
     return {message.pk: place_among(siblings[message.parent_id], message.pk) for message in messages}
 
 
-def is_compared(conversation: Conversation, pk: UUID) -> bool:
-    """Whether this answer stands beside another one, until one of them is kept."""
-    return conversation.beside_id is not None and pk in (conversation.leaf_id, conversation.beside_id)
+def compared_with(conversation: Conversation, pk: UUID) -> UUID | None:
+    """The answer beside which this one stands, until one of them is kept."""
+    first, second = conversation.leaf_id, conversation.beside_id
+    return {first: second, second: first}.get(pk) if second else None
 
 
 def leaf_of(conversation: Conversation) -> UUID | None:
@@ -121,7 +122,7 @@ def choose(user: Any, *, message_id: Any) -> Message:
     """
     message = access.message_or_404(user, message_id)
     tree = Tree(message.conversation)
-    if message.pk not in tree.branch() or is_compared(message.conversation, message.pk):
+    if message.pk not in tree.branch() or compared_with(message.conversation, message.pk):
         show(message.conversation, tree.end_of(message.pk))
         tell(message.conversation)
     return message

@@ -24,20 +24,9 @@ def compare(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: s
         raise RefusedError("still_answering")
     if turn.decision is None:
         raise Http404("There is nothing to compare with.")
-    groups = access.groups_of(user)
-    models = access.offer(groups, turn.conversation_id).models(access.model_names(groups))
-    if wanted_model:
-        route, model = turn.decision.route, _number(wanted_model)
-        if model not in models.get(route, {}):
-            raise RefusedError("model_gone")
-    else:
-        route, model = wanted_route, None
-        if route not in models:
-            raise RefusedError("unknown_route", route=route[:40], routes=", ".join(f"/{name}" for name in models))
+    route, model = turns.model_beside(user, turn, wanted_model) if wanted_model else (wanted_route, None)
+    if not route:
+        raise RefusedError("bad_frame")
     new = turns.another(user, turn, wanted_route=route, wanted_model=model, is_compared=True)
     branches.tell(turn.conversation)
     return new
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

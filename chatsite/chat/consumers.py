@@ -101,7 +101,13 @@ class Tab:
                 edit = partial(turns.edit, self.user, message_id=frame.get("message"), text=text, client_id=client_id)
                 await self._have_answered(edit, client_id, with_message=True)
             case "again":
-                again = partial(turns.again, self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route"))
+                again = partial(
+                    turns.again,
+                    self.user,
+                    reply_id=frame.get("reply"),
+                    wanted_route=_text(frame, "route"),
+                    wanted_model=_text(frame, "model"),
+                )
                 await self._have_answered(again, _client_id(frame), with_message=False)
             case "compare":
                 await in_thread(comparing.compare)(

@@ -29,6 +29,7 @@ class Notice:
     """What a person is told. Staff get a link to the place where it can be mended.
 
     `is_failure`: something broke, as against something that is missing. `is_misrouted`: another route may fit better.
+    `is_model_missing`: another model of the route may answer.
     """
 
     title: StrPromise
@@ -37,6 +38,7 @@ class Notice:
     link: Link | None = None
     is_failure: bool = True
     is_misrouted: bool = False
+    is_model_missing: bool = False
 
 
 _PROVIDERS = Link(_("Look at the providers"), "admin:workers_provider_changelist")
@@ -99,9 +101,10 @@ _NOTICES = {
     ),
     "model_gone": Notice(
         _("This model cannot be used now"),
-        _("It has been switched off, or taken out of its route. Compare with another one."),
+        _("It has been switched off, or taken out of its route."),
         can_retry=False,
         is_failure=False,
+        is_model_missing=True,
     ),
     "no_worker": Notice(
         _("Nobody is there to answer"),

@@ -58,6 +58,7 @@ class Trouble:
     text: str
     is_failure: bool = True
     is_misrouted: bool = False  # another route may fit better
+    is_model_missing: bool = False  # another model of the route may answer
     link_label: str = ""
     link: str = ""
     log_id: str = ""
@@ -136,6 +137,7 @@ class Entry:
     other_models: Mapping[int, str] = field(default_factory=dict)  # of the same route, by number
     is_chosen: bool = False  # the person chose the route
     is_compared: bool = False  # it stands beside another answer
+    base: UUID | None = None  # the answer beside which another one would be written
     rating: str = ""  # what the person thinks of an answer, and why
     reason: str = ""
 
@@ -175,10 +177,7 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     return [
         _user_entry(message, tree.place_of(message.pk), files)
         if message.role == Message.Role.USER
-        else replace(
-            _reply_entry(message.turn, tree.place_of(message.pk), reader),
-            is_compared=branches.is_compared(conversation, message.pk),
-        )
+        else _beside_another(_reply_entry(message.turn, tree.place_of(message.pk), reader), conversation)
         for message in shown
     ]
 
@@ -251,8 +250,17 @@ def _fold(text: str) -> tuple[str, str]:
 
 
 def _one_reply(turn: Turn, among: Place) -> Entry:
-    entry = _reply_entry(turn, among, Reader(turn.conversation, [turn]))
-    return replace(entry, is_compared=branches.is_compared(turn.conversation, turn.pk))
+    return _beside_another(_reply_entry(turn, among, Reader(turn.conversation, [turn])), turn.conversation)
+
+
+def _beside_another(entry: Entry, conversation: Conversation) -> Entry:
+    """The entry of an answer as it looks beside another one, if it is. Nothing is compared with what failed."""
+    other = branches.compared_with(conversation, entry.id)
+    if not (other and entry.trouble):
+        return replace(entry, is_compared=other is not None)
+    known = Completion.objects.filter(reply_id=other).values_list("model", "answered_by").first() or ()
+    models = {pk: name for pk, name in entry.other_models.items() if pk not in known}
+    return replace(entry, is_compared=True, base=other, other_models=models)
 
 
 def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
@@ -260,6 +268,7 @@ def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
     text = completion.text if completion and not answer.is_open else ""
     trouble = _trouble(turn, reader)
     state = states([turn])[turn.pk]
+    has_alternatives = not answer.is_open and (trouble is None or trouble.is_model_missing)
     rating = Rating() if answer.is_open else reader.rating_of(turn)
     return Entry(
         id=turn.pk,
@@ -274,7 +283,8 @@ def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
-        other_models={} if answer.is_open or trouble or not decision else reader.other_models(decision, completion),
+        other_models=reader.other_models(decision, completion) if decision and has_alternatives else {},
+        base=turn.pk,
         read_percent=max(1, int(100 * turn.read_share)) if turn.read_share < 1 else None,
         is_chosen=decision is not None and decision.strategy == Decision.Strategy.EXPLICIT,
         rating=rating.value,
@@ -354,7 +364,8 @@ def _trouble(turn: Turn, reader: Reader) -> Trouble | None:
     words = notice(code, role=turn.decision.role if turn.decision else "")
     is_staff = reader.is_staff
     trouble = Trouble(
-        str(words.title), str(words.text), words.is_failure, words.is_misrouted, log_id=str(turn.pk) if is_staff else ""
+        *(str(words.title), str(words.text), words.is_failure, words.is_misrouted, words.is_model_missing),
+        log_id=str(turn.pk) if is_staff else "",
     )
     if not is_staff or words.link is None:
         return trouble

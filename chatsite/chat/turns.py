@@ -15,6 +15,7 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import timezone
 
 from chatsite.chat import access, branches, titling
@@ -104,15 +105,33 @@ def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None
     return _save_once(user, client_id, beside, wanted_route)
 
 
-def again(user: Any, *, reply_id: Any, wanted_route: str = "") -> Turn:
+def again(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: str = "") -> Turn:
     """Queue another answer to the message of an existing one, and show it.
 
-    Without a route, what was wished for of the existing one is wished for again. Raises `RefusedError`, `BusyError` or
-    `Http404`.
+    It comes by a route, or by the model of the same route with this number; without either, what was wished for of the
+    existing one is wished for again. Raises `RefusedError`, `BusyError` or `Http404`.
     """
     turn = access.reply_or_404(user, reply_id)
-    wanted_model = None if wanted_route else turn.wanted_model_id
-    return another(user, turn, wanted_route=wanted_route or _still(user, turn), wanted_model=wanted_model)
+    if wanted_model:
+        route, model = model_beside(user, turn, wanted_model)
+        return another(user, turn, wanted_route=route, wanted_model=model)
+    still_wanted = None if wanted_route else turn.wanted_model_id
+    return another(user, turn, wanted_route=wanted_route or _still(user, turn), wanted_model=still_wanted)
+
+
+def model_beside(user: Any, turn: Turn, number: str) -> tuple[str, int]:
+    """The route of an answer, and of its models the one with this number, if the person may have it answer.
+
+    Raises `RefusedError`, or `Http404` for what came by no route.
+    """
+    if turn.decision is None:
+        raise Http404("It came by no route.")
+    model = int(number) if number.isascii() and number.isdigit() and len(number) < 18 else 0
+    groups = access.groups_of(user)
+    usable = access.offer(groups, turn.conversation_id).models(access.model_names(groups))
+    if model not in usable.get(turn.decision.route, {}):
+        raise RefusedError("model_gone")
+    return turn.decision.route, model
 
 
 def another(

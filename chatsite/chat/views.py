@@ -104,8 +104,9 @@ def stop(request: HttpRequest, reply_id: UUID) -> HttpResponse:
 def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have a message answered again."""
     turn = access.reply_or_404(request.user, reply_id)
+    route, model = request.POST.get("route", ""), request.POST.get("model", "")
     try:
-        new = turns.again(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
+        new = turns.again(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
     except RefusedError as error:
         return _page(request, turn.conversation, error)
     return _tell(request, new, with_message=False)

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 def test_another_model_writes_beside_the_answer_and_one_is_kept(
     page: Page, open_page: Callable[..., Page], alice: Any, connect: Callable[..., Any], provider: FakeProvider
 ) -> None:
-    connect("tokens3", "gate2-tokens4")
+    connect("tokens3", "gate2-tokens4", "echo")
     finish(ask(page, "One"))
     page.get_by_label("Another route, or compare").click()
     page.get_by_role("button", name="Compare with gate2-tokens4").click()
@@ -30,6 +30,9 @@ def test_another_model_writes_beside_the_answer_and_one_is_kept(
     assert (left["y"], left["x"] < right["x"]) == (right["y"], True)
     provider.release()
     expect(answer(finish(second))).to_have_text("t0 t1 t2 t3")
+    first.get_by_label("Compare", exact=True).click()
+    first.get_by_role("button", name="Compare with echo").click()
+    expect(answer(finish(second))).to_have_text("One")
     page.set_viewport_size({"width": 390, "height": 800})
     left, right = first.bounding_box(), second.bounding_box()
     assert left
@@ -41,5 +44,5 @@ def test_another_model_writes_beside_the_answer_and_one_is_kept(
     plain.get_by_role("button", name="Keep this one").last.click()
     for each in (plain, page):
         expect(each.locator(".reply")).to_have_count(1)
-        expect(each.locator(".reply .among")).to_have_text("2/2")
-        expect(each.locator(".reply .why summary")).to_contain_text("gate2-tokens4")
+        expect(each.locator(".reply .among")).to_have_text("3/3")
+        expect(each.locator(".reply .why summary")).to_contain_text("echo")

@@ -40,8 +40,11 @@ def decide(turn: Turn) -> Turn:
 
 @pytest.fixture
 def turn(alice: Any, connect: Connect) -> Turn:
-    """An answer of the first of two models of the route."""
-    first, _ = connect("tokens2", "echo")
+    """An answer of the first of two models of the route; a third one is not for her yet."""
+    first, _, third = connect("tokens2", "echo", "tokens3")
+    third.name = "third"
+    third.save()
+    third.groups.set([Group.objects.create(name="others")])
     return rows.turn(alice, "Question", "First", answered_by=first)
 
 
@@ -110,7 +113,33 @@ def test_a_model_that_is_taken_away_meanwhile_does_not_answer(alice: Any, turn: 
     echo.groups.set([Group.objects.create(name="few")])
     decided = decide(beside)
     assert (decided.status, decided.error_code, decided.completion) == ("failed", "model_gone", None)
-    assert "echo" not in str(shown(turn)[-1])
+    answer = shown(turn)[-1]
+    assert "echo" not in str(answer)
+    assert not answer.other_models
+    # Where there is another one, that may take its place beside the first answer, or alone.
+    third = Model.objects.get(name="third")
+    third.groups.clear()
+    answer = shown(turn)[-1]
+    assert (answer.base, answer.other_models) == (turn.pk, {third.pk: "third"})
+    branches.choose(alice, message_id=beside.pk)
+    assert shown(turn)[-1].other_models[third.pk] == "third"
+    new = turns.again(alice, reply_id=beside.pk, wanted_model=str(third.pk))
+    assert (new.wanted_route, new.wanted_model) == ("generate", third)
+    assert [entry.id for entry in shown(turn)] == [turn.message_id, new.pk]
+
+
+def test_a_third_model_takes_the_place_of_the_second(client: Client, alice: Any, turn: Turn) -> None:
+    echo, third = Model.objects.get(name="echo"), Model.objects.get(name="third")
+    third.groups.clear()
+    beside = decide(compare(alice, reply_id=turn.pk, wanted_model=str(echo.pk)))
+    assert beside.completion
+    beside.completion.cancel_waiting()
+    assert [entry.base for entry in shown(turn)[1:]] == [turn.pk, beside.pk]
+    client.force_login(alice)
+    page = client.get(f"/c/{turn.conversation_id}/").content.decode()
+    assert page.count('aria-label="Compare with third"') == 2
+    new = compare(alice, reply_id=turn.pk, wanted_model=str(third.pk))
+    assert [entry.id for entry in shown(turn)] == [turn.message_id, turn.pk, new.pk]
 
 
 def test_names_of_models_stay_text(client: Client, alice: Any, turn: Turn) -> None:
