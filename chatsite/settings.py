@@ -132,6 +132,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "chatsite.operations.requests.RequestIdMiddleware",
+    "chatsite.compression.PageCompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chatsite.security.ContentSecurityPolicyMiddleware",

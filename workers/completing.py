@@ -17,7 +17,7 @@ from workers.backends import backend_for, run_of
 from workers.backends.base import Cancellation, Outcome
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
 from workers.events import Kind
-from workers.jobs import Job
+from workers.jobs import Job, ended
 from workers.leases import Lease
 from workers.models import Completion, Model, answered
 from workers.retrying import budget_of
@@ -58,6 +58,7 @@ def run(completion: Completion, lease: Lease) -> None:
         facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": error.text_so_far}
         if close_persistently(completion, Job.Status.FAILED, **facts):
             writer.event(Kind.FAILED, code=error.code)
+            ended.send_robust(sender=Completion, job=completion)
     else:
         if answer:
             _finish(completion, answer, writer, lease.cancellation)
@@ -88,6 +89,7 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
             *(completion.pk, status, len(answer.text), model, outcome.prompt_tokens, outcome.completion_tokens),
         )
         writer.event(Kind.CANCELLED if cancellation.is_set() else Kind.DONE, length=len(answer.text))
+        ended.send_robust(sender=Completion, job=completion)
         answered.send_robust(sender=Completion, completion=completion)
 
 

@@ -22,7 +22,7 @@ from django.db import DatabaseError
 from workers import stream, tracing
 from workers.events import Kind
 from workers.forking import Forker
-from workers.jobs import Job
+from workers.jobs import Job, ended
 from workers.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -86,3 +86,4 @@ def quarantine(job: Job, detail: str) -> None:
         stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"})
     except redis.RedisError as error:
         logger.warning("The end of %s is in the database only: %s", job.reply_id, error)
+    ended.send_robust(sender=type(job), job=job)

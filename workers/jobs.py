@@ -21,11 +21,16 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.dispatch import Signal
 from django.utils import timezone
 
 from workers import broker
 from workers.limits import limits_of
 from workers.locks import lock_until_commit
+
+# Sent when a reply has come to its end, whichever, and its readers are told; `job` is what it has ended with. What a
+# receiver raises is logged.
+ended = Signal()
 
 
 class Job(models.Model):

@@ -25,7 +25,7 @@ from workers import prompts, tracing
 from workers.encoder import encode
 from workers.errors import InputError, WorkerError
 from workers.events import Kind
-from workers.jobs import Job
+from workers.jobs import Job, ended
 from workers.leases import Lease
 from workers.models import Completion, Model, Provider
 from workers.prompts import Attached, Prompt, Said, one_text
@@ -68,6 +68,7 @@ def answer(turn: Turn, lease: Lease) -> None:
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             writer.event(Kind.FAILED, code="unknown_route")
+            ended.send_robust(sender=Turn, job=turn)
         return
     logger.info("Decided: %s by %s, in %.1f ms", choice.route, choice.strategy, duration_ms)
     store = partial(_store, choice, request, policy, duration_ms)
@@ -89,6 +90,7 @@ def answer(turn: Turn, lease: Lease) -> None:
                 return
         writer.event(Kind.DECIDED, route=decision.route)
         writer.event(Kind.FAILED, code=error.code)
+        ended.send_robust(sender=Turn, job=turn)
     writer.flush(5)
     _complete_evidence(decision, choice, request, policy)
     _decide_in_the_shadow(request, decision)

@@ -25,6 +25,7 @@ from chatsite.chat import (
     admission,
     branches,
     comparing,
+    conversations,
     corrections,
     feed,
     news,
@@ -134,6 +135,8 @@ class Tab:
                 hub().leave_reply(reply_id, self)
             case "news":
                 await self._catch_up(frame)
+            case "seen":
+                await in_thread(conversations.see)(self.user, conversation_id=frame.get("conversation"))
             case "stop":
                 await in_thread(turns.stop)(self.user, reply_id=frame.get("reply"))
             case "preview":

@@ -74,6 +74,13 @@ def tags_of(user: Any, names: Iterable[str]) -> list[Tag]:
     return [owned.get(key) or Tag.objects.create(user=user, name=name) for key, name in wanted.items()]
 
 
+def see(user: Any, *, conversation_id: Any) -> None:
+    """The person looks at a conversation: no answer in it is new to them any more. Raises `Http404`."""
+    conversation = access.conversation_or_404(user, conversation_id)
+    if Conversation.objects.filter(pk=conversation.pk).exclude(ready_at=None).update(ready_at=None):
+        feed.tell(user.pk, {"type": "seen", "conversation": str(conversation.pk)})
+
+
 def delete(user: Any, *, conversation_id: Any) -> Conversation:
     """Delete a conversation: it is nowhere any more, and soon gone for good; open answers are stopped."""
     conversation = access.conversation_or_404(user, conversation_id)

@@ -61,6 +61,7 @@ class Conversation(models.Model):
     named_at = models.DateTimeField(null=True, help_text="When its owner gave it a title, which nothing replaces.")
     pinned_at = models.DateTimeField(null=True)
     archived_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True, help_text="When an answer came that its owner has not looked at yet.")
     deleted_at = models.DateTimeField(null=True, help_text="It does not exist any more, unless that is undone soon.")
     tags = models.ManyToManyField(Tag, related_name="conversations")
 

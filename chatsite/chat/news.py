@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from chatsite.chat import feed, listing, presenting
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Conversation, Turn
+from workers.jobs import Job
 
 Frame = dict[str, Any]
 
@@ -29,3 +32,21 @@ def turn_frame(turn: Turn, *, with_message: bool) -> Frame:
 def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
     """Tell every tab of the person."""
     feed.tell(user_id, turn_frame(turn, with_message=with_message))
+
+
+def tell_that_it_is_ready(job: Job, **_: Any) -> None:
+    """A reply has come to its end: unless the person has ended it, they have not seen that yet, wherever they are."""
+    turn = Turn.objects.select_related("conversation").filter(pk=job.reply_id).first()
+    if turn is None or job.status == Job.Status.CANCELLED:
+        return
+    conversation = turn.conversation
+    Conversation.objects.filter(pk=conversation.pk).update(ready_at=timezone.now())
+    frame = {
+        "type": "ready",
+        "conversation": str(conversation.pk),
+        "url": f"/c/{conversation.pk}/",
+        "title": str(conversation),
+        "reply": str(turn.pk),
+        "status": job.status,
+    }
+    feed.tell(conversation.user_id, frame)

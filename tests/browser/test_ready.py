@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
+from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -59,6 +60,7 @@ def answer_while_away(page: Page, connect: Connect, provider: FakeProvider, text
     page.evaluate(LOOK, True)
     provider.release()
     finish(reply)
+    expect(page).to_have_title(re.compile(r"^\(\d\) "))
 
 
 def test_the_title_counts_answers_that_nobody_has_seen(page: Page, connect: Connect, provider: FakeProvider) -> None:
@@ -85,6 +87,38 @@ def test_a_notification_comes_if_one_has_asked_for_it(page: Page, connect: Conne
     expect(bell).to_have_attribute("aria-pressed", "false")
     answer_while_away(page, connect, provider, "Another question")
     assert page.evaluate("() => [window.asked, window.notified.length]") == [1, 1]
+
+
+def test_an_answer_that_comes_in_another_conversation_is_marked_in_the_list(
+    page: Page, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    rows.turn(alice, "Another question")
+    page.goto("/")
+    page.get_by_role("button", name="Tell me when an answer is ready").click()
+    counting, another = (page.locator("#conversations li", has_text=text) for text in ("Count please", "Another"))
+    expect(answer(ask(page, "Count please"))).to_have_text("t0 t1 t2")
+    another.get_by_role("link").click()
+    expect(page).to_have_title("Another question - Switchyard")
+    provider.release()
+    expect(counting).to_have_attribute("data-ready", "")
+    expect(counting.get_by_role("link")).to_have_accessible_description("New answer")
+    expect(page.locator("#announcements")).to_contain_text("The answer is ready: Count please")
+    phone = page.context.new_page()
+    phone.goto("/")
+    marked = phone.locator("#conversations li[data-ready]")
+    expect(marked).to_have_count(1)
+    counting.get_by_role("link").click()
+    expect(counting).not_to_have_attribute("data-ready", "")
+    expect(marked).to_have_count(0)
+    provider.gate.clear()
+    expect(answer(ask(page, "Once more"))).to_have_text("t0 t1 t2")
+    another.get_by_role("link").click()
+    expect(page).to_have_title("Another question - Switchyard")
+    page.evaluate(LOOK, True)
+    provider.release()
+    expect(page).to_have_title("(1) Another question - Switchyard")
+    assert page.evaluate("() => window.notified") == ["The answer is ready: Count please"]
 
 
 def test_a_browser_that_may_not_tell_says_so(page: Page) -> None:

@@ -214,7 +214,7 @@ def test_a_draft_that_is_posted_late_neither_hides_a_newer_one_nor_is_hidden(pag
     text = page.get_by_label("Message", exact=True)
     page.goto(f"/c/{one.conversation_id}/")
     held: list[Any] = []
-    page.route("**/draft/", held.append, times=1)
+    page.route("**/draft/", lambda route: held.append(route), times=1)
     text.fill("half a thought")
     link(page, "Second question").click()
     is_shown(page, "Second question")
@@ -225,7 +225,7 @@ def test_a_draft_that_is_posted_late_neither_hides_a_newer_one_nor_is_hidden(pag
     is_shown(page, "First question")
     expect(text).to_have_value("a whole thought")
     # The page of a conversation may be made before what was typed in it has arrived.
-    page.route("**/draft/", held.append, times=1)
+    page.route("**/draft/", lambda route: held.append(route), times=1)
     text.fill("another thought")
     link(page, "Second question").click()
     is_shown(page, "Second question")
@@ -251,13 +251,13 @@ def test_what_was_asked_for_in_one_conversation_does_not_come_into_another(
     text = page.get_by_label("Message", exact=True)
     page.goto("/")
     ask(page, "Count please")
-    page.get_by_label("Attach files").set_input_files("LICENSE")
+    page.get_by_label("Attach files").set_input_files("README.md")
     expect(page.locator("#files [data-state=ready]")).to_be_visible()
     text.fill("And this?")
     page.keyboard.press("Enter")
     held: list[Any] = []
     for address in ("**/files/*/", "**/sent/*"):
-        page.route(address, held.append, times=1)
+        page.route(address, lambda route: held.append(route), times=1)
     text.press("ArrowUp")
     page.locator("#waiting").get_by_role("button", name="Edit").click()
     expect(text).to_have_value("And this?")

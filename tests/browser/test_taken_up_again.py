@@ -29,7 +29,7 @@ def test_an_open_tab_shows_a_retried_answer_without_a_reload(
     assert completion
     Completion.objects.filter(pk=completion.pk).update(status="quarantined", text="", error_code="quarantined")
     scripts: list[Any] = []
-    page.route("**/js/chat*.js", scripts.append)
+    page.route("**/js/chat*.js", lambda route: scripts.append(route))
     page.reload(wait_until="commit")
     finish(reply, "quarantined")
     provider.gate.clear()

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, begin_anew, finish
+from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -33,13 +34,14 @@ def test_messages_wait_for_the_answer_survive_a_reload_and_go_out_in_turn(
     expect(waiting.locator(".waiting-text")).to_have_text(["Second <img src=x onerror=alert(1)>", "Third", "Fourth"])
     page.reload()
     expect(waiting).to_have_count(3)
-    waiting.nth(1).get_by_role("button", name="Do not send this").click()
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("#waiting li").nth(1).get_by_role("button", name="Do not send this").click()
+    expect(waiting).to_have_count(2)
     waiting.nth(1).get_by_role("button", name="Edit").click()
     expect(page.get_by_label("Message", exact=True)).to_have_value("Fourth")
     write(page, "Fourth, better")
-    other = page.context.new_page()  # both tabs send what waits; it is sent once
-    other.goto(page.url)
-    expect(other.locator("#waiting li")).to_have_count(2)
+    expect(other.locator("#waiting li")).to_have_count(2)  # both tabs send what waits; it is sent once
     expect(page.locator(".bubble")).to_have_text(["First"])
     provider.release()
     for tab in (page, other):
@@ -94,4 +96,22 @@ def test_what_waits_is_there_again_after_a_switch_where_storage_takes_nothing(
     page.go_back()
     expect(page.locator("#waiting .waiting-text")).to_have_text(["Second"])
     provider.release()
+    finish(page.locator(".reply").nth(1))
+
+
+def test_what_waits_goes_out_while_another_conversation_is_shown(
+    page: Page, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    rows.turn(alice, "Another question")
+    page.goto("/")
+    ask(page, "First")
+    write(page, "Second")
+    page.locator("#conversations").get_by_role("link", name="Another question").click()
+    expect(page.locator("#title")).to_have_text("Another question")
+    provider.release()
+    page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.startsWith('waiting:'))")
+    expect(page.locator(".bubble")).to_have_text(["Another question"])
+    page.locator("#conversations").get_by_role("link", name="First").click()
+    expect(page.locator(".bubble")).to_have_text(["First", "Second"])
     finish(page.locator(".reply").nth(1))

@@ -54,8 +54,9 @@ class Events:
 
 @asynccontextmanager
 async def events(client: AsyncClient, at: str = "", **headers: str) -> AsyncIterator[Events]:
-    response = await client.get("/frames/events/", {"at": at}, headers=headers)
+    response = await client.get("/frames/events/", {"at": at}, headers={"Accept-Encoding": "gzip", **headers})
     assert response.status_code == 200
+    assert "Content-Encoding" not in response  # a compressor would hold events back
     assert response["Content-Type"] == "text/event-stream"
     assert response["X-Accel-Buffering"] == "no"
     listening = Events(response.streaming_content)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import Any
 
@@ -64,3 +65,14 @@ def test_scripts_never_build_code_from_text() -> None:
         assert not re.search(r"\beval\(|new Function|document\.write|setTimeout\(['\"]", script.read_text()), (
             script.name
         )
+
+
+def test_pages_are_compressed_and_their_length_tells_nothing(client: Client, alice: Any) -> None:
+    client.force_login(alice)
+    addresses = ("/", f"/c/{rows.turn(alice).conversation_id}/", "/search/?q=Hello")
+    for address in addresses:
+        answers = [client.get(address, headers={"Accept-Encoding": "gzip, br"}) for _ in range(8)]
+        assert {answer["Content-Encoding"] for answer in answers} == {"gzip"}
+        assert "<!doctype html>" in gzip.decompress(answers[0].content).decode()
+        assert len({len(answer.content) for answer in answers}) > 1  # the same page, and yet
+    assert "Content-Encoding" not in client.get("/")

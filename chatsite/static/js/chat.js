@@ -62,7 +62,7 @@ new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(co
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
 new Lazy(() => import("./tables.js")).onClick(".table-bar button");
 const search = new Lazy(async () => new (await import("./search.js")).Search());
-const ready = new Ready((text) => composer.note(text));
+const ready = new Ready({ thread, say: (text) => composer.note(text) });
 const preview = new Preview({ connection, thread, composer });
 const earlier = new Earlier({ thread, scroll, decorate });
 const stream = new Stream({

@@ -205,6 +205,11 @@ export class Composer {
     return Boolean(radio);
   }
 
+  // The answer of another conversation is done.
+  releaseIn(conversation) {
+    this.#waiting.releaseIn(conversation);
+  }
+
   // The draft on the server has changed.
   draftChanged(frame) {
     this.#drafts.received(frame);

@@ -14,11 +14,13 @@ function isWanted() {
 export class Ready {
   #bell = document.getElementById("bell");
   #title = document.querySelector("title");
-  #count = 0; // answers that nobody has seen
+  #unseen = new Set(); // answers that came while nobody looked
+  #thread;
   #say;
 
   // `say` tells the person something on the page.
-  constructor(say) {
+  constructor({ thread, say }) {
+    this.#thread = thread;
     this.#say = say;
     this.#bell.hidden = !("Notification" in window);
     this.#bell.setAttribute("aria-pressed", isWanted());
@@ -27,23 +29,30 @@ export class Ready {
     new MutationObserver(() => this.#mark()).observe(this.#title, { childList: true });
   }
 
-  // An answer has come to its end.
-  tell(article) {
-    const { status } = article.dataset;
-    if (!document.hidden || status === "cancelled") return;
-    this.#count++;
+  // An answer has come to its end, in whichever conversation.
+  tell(frame) {
+    if (!document.hidden || this.#unseen.has(frame.reply)) return;
+    this.#unseen.add(frame.reply);
     this.#mark();
-    if (isWanted()) this.#notify(article.dataset.reply, status === "done" ? this.#bell.dataset.done : this.#bell.dataset.failed);
+    if (isWanted()) this.#notify(frame);
   }
 
-  #notify(reply, words) {
+  words({ status, title }) {
+    return `${this.#heading(status)}: ${title}`;
+  }
+
+  #heading(status) {
+    return status === "done" ? this.#bell.dataset.done : this.#bell.dataset.failed;
+  }
+
+  #notify({ conversation, url, title, reply, status }) {
     try {
       const icon = document.querySelector("link[rel=icon]").href;
-      const body = document.getElementById("title").textContent;
-      const notification = new Notification(words, { body, icon, tag: reply });
+      const notification = new Notification(this.#heading(status), { body: title, icon, tag: reply });
       notification.addEventListener("click", () => {
         window.focus();
         notification.close();
+        if (conversation !== this.#thread.conversation) this.#go(url);
       });
     } catch {
       // Some browsers leave that to service workers.
@@ -63,15 +72,22 @@ export class Ready {
     this.#bell.setAttribute("aria-pressed", isWanted());
   }
 
+  // As if its link was followed, if it is on the page.
+  #go(url) {
+    const link = document.querySelector(`#conversations a[href="${CSS.escape(url)}"]`);
+    if (link) link.click();
+    else location.assign(url);
+  }
+
   #seen() {
-    this.#count = 0;
+    this.#unseen.clear();
     this.#mark();
   }
 
   // The title may have been given anew.
   #mark() {
     const plain = document.title.replace(/^\(\d+\) /, "");
-    const marked = this.#count ? `(${this.#count}) ${plain}` : plain;
+    const marked = this.#unseen.size ? `(${this.#unseen.size}) ${plain}` : plain;
     if (document.title !== marked) document.title = marked;
   }
 }

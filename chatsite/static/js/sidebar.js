@@ -73,6 +73,18 @@ export class Sidebar {
     this.#markTag();
   }
 
+  // Whether there is an answer that the person has not looked at.
+  isReady(conversation) {
+    return "ready" in (this.#item(conversation)?.dataset ?? {});
+  }
+
+  markReady(conversation, isReady) {
+    const item = this.#item(conversation);
+    item?.toggleAttribute("data-ready", isReady);
+    if (isReady) item?.querySelector("a").setAttribute("aria-describedby", "new-answer");
+    else item?.querySelector("a").removeAttribute("aria-describedby");
+  }
+
   markCurrent(conversation) {
     for (const link of this.#list.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
     this.#item(conversation)?.querySelector("a").setAttribute("aria-current", "page");

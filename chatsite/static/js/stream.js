@@ -9,9 +9,11 @@ export class Stream {
   #early = []; // news that may be of that conversation, if they came before its id
   #news = new Map(); // when this tab has heard of a conversation that it does not show
 
-  // `page` has connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, earlier and decorate(element).
+  // `page` has connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview,
+  // earlier, ready and decorate(element).
   constructor(page) {
     this.#page = page;
+    document.addEventListener("visibilitychange", () => this.#see());
   }
 
   get isWriting() {
@@ -24,7 +26,7 @@ export class Stream {
 
   receive(frame) {
     this.#note(frame);
-    const { connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview } = this.#page;
+    const { connection, thread, composer, edits, ratings, sidebar, menu, scroll, announcer, preview, ready } = this.#page;
     const reply = this.#replies.get(frame.reply);
     switch (frame.type) {
       case "accepted":
@@ -46,6 +48,16 @@ export class Stream {
       case "conversation":
         sidebar.heard(frame);
         menu.heard(frame);
+        break;
+      case "ready":
+        sidebar.markReady(frame.conversation, true);
+        ready.tell(frame);
+        if (frame.conversation !== thread.conversation) announcer.say(ready.words(frame));
+        composer.releaseIn(frame.conversation);
+        this.#see();
+        break;
+      case "seen":
+        sidebar.markReady(frame.conversation, false);
         break;
       case "decided":
         reply?.decided(frame.html);
@@ -148,6 +160,7 @@ export class Stream {
     this.#watchNew();
     if (this.#news.get(this.#page.thread.conversation) > askedAt) this.#showBranch();
     this.#news.clear();
+    this.#see();
   }
 
   // The conversation is gone: nothing is being written any more.
@@ -155,6 +168,14 @@ export class Stream {
     this.#replies.clear();
     this.#page.thread.end();
     this.#page.composer.showStop(false);
+  }
+
+  // What is ready in the conversation that the person looks at is not new any more.
+  #see() {
+    const { connection, thread, sidebar } = this.#page;
+    const { conversation } = thread;
+    if (!conversation || document.hidden || !sidebar.isReady(conversation)) return;
+    connection.send({ type: "seen", conversation });
   }
 
   #note({ type, conversation }) {
@@ -224,7 +245,6 @@ export class Stream {
     this.#replies.delete(reply);
     const article = thread.finish(reply, html);
     announcer.finish(reply, article);
-    this.#page.ready.tell(article);
     this.#page.decorate(article);
     this.#page.composer.showStop(this.isWriting);
   }

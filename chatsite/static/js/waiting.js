@@ -1,6 +1,11 @@
-// Messages that wait until the present answer is done, then go out one by one. They are kept in this browser, where all
-// tabs see them; two tabs that send the same one send it once, by its client id.
+// Messages that wait until the present answer is done, then go out one by one, from whichever tab hears of that. They are
+// kept in this browser, where all tabs see them; two tabs that send the same one send it once, by its client id.
 import { read, remove, write } from "./kept.js";
+
+function keep(key, messages) {
+  if (messages.length) write(key, messages);
+  else remove(key);
+}
 
 export class Waiting {
   #list = document.getElementById("waiting");
@@ -10,6 +15,7 @@ export class Waiting {
   #composer;
   #messages = [];
   #outgoing = null; // the frame that was sent and not accepted yet
+  #elsewhere = new Map(); // frames of conversations that are not shown, by client id
   #isHeld = false; // the first one was refused: it waits for the person
 
   // `composer` has isFree (nothing is being written or sent), takeBack(message) and discard(message).
@@ -57,17 +63,28 @@ export class Waiting {
     if (this.#connection.send(outgoing)) this.#outgoing = outgoing;
   }
 
+  // The answer of a conversation is done which may be shown nowhere.
+  releaseIn(conversation) {
+    if (conversation === this.#thread.conversation) return;
+    const [next] = read(this.#keyOf(conversation)) ?? [];
+    if (!next || this.#elsewhere.has(next.client_id)) return;
+    const { label, ...frame } = next;
+    const outgoing = { ...frame, conversation };
+    if (this.#connection.send(outgoing)) this.#elsewhere.set(next.client_id, outgoing);
+  }
+
   // What was in the way may be gone.
   tryAgain() {
     this.#isHeld = false;
   }
 
   resend() {
-    if (this.#outgoing) this.#connection.send(this.#outgoing);
+    for (const frame of [this.#outgoing, ...this.#elsewhere.values()]) if (frame) this.#connection.send(frame);
   }
 
-  // Whether it was one of these.
+  // Whether it was one of these, and of the conversation that is shown.
   accepted(clientId) {
+    this.#acceptedElsewhere(clientId);
     if (!this.#end(clientId)) return false;
     this.#keep(this.#messages.filter((message) => message.client_id !== clientId));
     return true;
@@ -75,6 +92,7 @@ export class Waiting {
 
   // Whether it was one of these: it stays, first in the line, until the person has seen to it.
   refused(clientId) {
+    this.#elsewhere.delete(clientId);
     this.#isHeld = this.#end(clientId);
     return this.#isHeld;
   }
@@ -85,8 +103,20 @@ export class Waiting {
     return true;
   }
 
+  #acceptedElsewhere(clientId) {
+    const { conversation } = this.#elsewhere.get(clientId) ?? {};
+    if (!this.#elsewhere.delete(clientId)) return;
+    const key = this.#keyOf(conversation);
+    keep(key, (read(key) ?? []).filter((message) => message.client_id !== clientId));
+    if (key === this.#key) this.#load();
+  }
+
   get #key() {
-    return `waiting:${this.#thread.user}:${this.#thread.conversation}`;
+    return this.#keyOf(this.#thread.conversation);
+  }
+
+  #keyOf(conversation) {
+    return `waiting:${this.#thread.user}:${conversation}`;
   }
 
   #load() {
@@ -96,8 +126,7 @@ export class Waiting {
 
   #keep(messages) {
     this.#messages = messages;
-    if (messages.length) write(this.#key, messages);
-    else remove(this.#key);
+    keep(this.#key, messages);
     this.#show();
   }
 
