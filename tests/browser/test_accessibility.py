@@ -9,15 +9,18 @@ import pytest
 from django.contrib.auth.models import Group
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from chatsite.accounts.models import SignInLink
-from router.models import Route, Safeguards
+from chatsite.routing.models import Replay
+from router.models import Correction, Revision, Rollout, Route, Safeguards
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.accessibility import faults
 from tests.browser.steps import answer, ask, finish
 from tests.pages import rows
 from workers.models import Provider
+from workers.trials import Trial
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -137,6 +140,30 @@ def change_form(row: Any) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
+def details(admin: Any) -> list[str]:
+    """The pages of one thing each that stand in no list yet, and those where something is tried."""
+    live, turn = Revision.objects.get(is_live=True), rows.turn(admin)
+    now = timezone.now()
+    replayed = {"snapshot": live.snapshot, "classifier": live.classifier, "newest": 10, "before": 1, "total": 0}
+    things = [
+        live,
+        turn,
+        turn.completion,
+        Correction.objects.create(decision=turn.decision, user=admin, text="Hello", wanted_route="summarise"),
+        Rollout.objects.create(revision=live, kind="shadow", outcome="stopped", ended_at=now, reason="Seen enough."),
+        Replay.objects.create(asked_by=admin, live=live, status="done", finished_at=now, **replayed),
+    ]
+    score = {"title": "Chat", "score": 0.5}
+    outcome = {"route": "generate", "strategy": "rule", "scores": [score], "models": ["One"], "revision": 1}
+    Trial("decided", admin.pk, "route", 0, {"text": "Hello"}, "done", {**outcome, "duration_ms": 1.0}).save()
+    names = ("chat_turn_try", "routing_bench", "router_revision_draft", "router_labelledmessage_upload")
+    return [
+        *map(change_form, things),
+        *(reverse(f"admin:{name}") for name in names),
+        reverse("admin:chat_turn_tried", args=["decided"]),
+    ]
+
+
 def test_every_page_of_the_admin(open_page: OpenPage, admin: Any) -> None:
     """Nothing stands in the console either: the admin's own scripts run under the policy."""
     page = open_page(admin)
@@ -154,3 +181,13 @@ def test_every_page_of_the_admin(open_page: OpenPage, admin: Any) -> None:
         found += faults(page, path, ["light", "phone"])
     assert found == []
     assert said == []
+
+
+def test_the_pages_of_one_thing_in_the_admin(open_page: OpenPage, admin: Any) -> None:
+    page = open_page(admin)
+    found = []
+    for path in details(admin):
+        page.goto(path)
+        expect(page.get_by_role("main")).to_be_visible()
+        found += faults(page, path, ["phone"])
+    assert found == []
