@@ -148,6 +148,7 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
             {"type": "compare", "reply": turn["reply"], "route": "summarise"},
             {"type": "rate", "reply": turn["reply"], "rating": "up"},
             {"type": "choose", "message": turn["reply"]},
+            {"type": "seen", "conversation": turn["conversation"]},
             {"type": "edit", "message": str(message), "text": "Changed"},
         ):
             await bob_tab.send(**frame)
