@@ -35,7 +35,6 @@ def test_an_open_tab_shows_a_retried_answer_without_a_reload(
     provider.gate.clear()
     completion.refresh_from_db()
     assert quarantine.retry(completion, admin)  # after the page was made, and before it can hear of anything
-    page.unroute("**/js/chat*.js")
     for script in scripts:
         script.continue_()
     expect(answer(reply)).to_have_text("t0 t1 t2")
