@@ -214,7 +214,7 @@ def test_a_draft_that_is_posted_late_neither_hides_a_newer_one_nor_is_hidden(pag
     text = page.get_by_label("Message", exact=True)
     page.goto(f"/c/{one.conversation_id}/")
     held: list[Any] = []
-    page.route("**/nowhere/", lambda route: route.abort())  # with no route left, Playwright would let go of all it holds
+    page.route("**/nowhere/", lambda route: route.abort())  # without any route, Playwright lets go of all it holds
     page.route("**/draft/", lambda route: held.append(route), times=1)
     text.fill("half a thought")
     link(page, "Second question").click()
