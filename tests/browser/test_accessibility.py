@@ -143,6 +143,7 @@ def change_form(row: Any) -> str:
 def details(admin: Any) -> list[str]:
     """The pages of one thing each that stand in no list yet, and those where something is tried."""
     live, turn = Revision.objects.get(is_live=True), rows.turn(admin)
+    assert turn.decision
     now = timezone.now()
     replayed = {"snapshot": live.snapshot, "classifier": live.classifier, "newest": 10, "before": 1, "total": 0}
     things = [
