@@ -2,7 +2,7 @@
 
 Production's settings, real processes, the distribution's Chromium. A page is usable when its scripts have run. Cold is
 a browser that has never been there, warm one that has: static files come from its cache. Bytes are those
-that travel, headers included; static files are compressed, pages are not, unless a proxy does it.
+that travel, headers included, compressed as they are.
 """
 
 from __future__ import annotations
