@@ -15,7 +15,7 @@ from django.db.models import Q
 from chatsite.accounts.models import Invitation
 from chatsite.chat import feed, turns
 from chatsite.chat.erasing import with_answers
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Conversation, Turn
 from chatsite.transfer.models import Import
 from router.models import AuditEntry
 from workers.jobs import Job
@@ -35,15 +35,12 @@ def delete_account(user: User) -> None:
     What an admin has taken into the labelled messages stays there, without a name. What the person has done as an admin
     stays on record, with a number in the place of the name.
     """
-    theirs = Turn.objects.filter(conversation__user=user)
-    for turn in theirs.filter(conversation__deleted_at=None).select_related("completion"):
-        if turn.answer.is_open:
-            turns.stop(user, reply_id=turn.pk)
+    turns.stop_all(Conversation.objects.filter(user=user))
     # Whoever still works on something finds it closed, and stores nothing that would outlive its owner.
     open_jobs = [job for kind in Job.kinds() for job in kind.all_open().filter(person=user)]
     for job in [*open_jobs, *Import.all_open().filter(user=user).defer("content")]:
         job.cancel()
-    with with_answers(theirs):
+    with with_answers(Turn.objects.filter(conversation__user=user)):
         transaction.on_commit(partial(feed.forget, user.pk), robust=True)
         _keep_record(user)
         Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email)).delete()

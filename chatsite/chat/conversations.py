@@ -84,10 +84,9 @@ def see(user: Any, *, conversation_id: Any) -> None:
 def delete(user: Any, *, conversation_id: Any) -> Conversation:
     """Delete a conversation: it is nowhere any more, and soon gone for good; open answers are stopped."""
     conversation = access.conversation_or_404(user, conversation_id)
-    for turn in conversation.turns.select_related("completion"):
-        if turn.answer.is_open:
-            turns.stop(user, reply_id=turn.pk)
-    return _change(conversation, deleted_at=timezone.now())
+    _change(conversation, deleted_at=timezone.now())
+    turns.stop_all(Conversation.objects.filter(pk=conversation.pk))
+    return conversation
 
 
 def restore(user: Any, *, conversation_id: Any) -> Conversation:

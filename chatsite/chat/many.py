@@ -16,9 +16,8 @@ from django.utils.dateparse import parse_datetime
 
 from chatsite.chat import access, feed, listing, turns
 from chatsite.chat.conversations import MOST_TAGS, tags_of
-from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.models import Conversation
 from chatsite.chat.refusals import RefusedError
-from workers.models import Completion
 
 Chosen = QuerySet[Conversation]
 
@@ -35,13 +34,11 @@ def archive(user: Any, chosen: Chosen, *, is_archived: bool) -> datetime:
 
 def delete(user: Any, chosen: Chosen) -> datetime:
     """Delete conversations, and stop what is being answered in them. Gives the moment at which that was done."""
-    now, theirs = timezone.now(), Turn.objects.filter(conversation__in=chosen)
-    written = Completion.all_open().filter(reply_id__in=theirs.values("pk")).values_list("reply_id", flat=True)
-    for reply_id in {*theirs.filter(finished_at=None).values_list("pk", flat=True), *written}:
-        turns.stop(user, reply_id=reply_id)
+    now = timezone.now()
     with transaction.atomic():
         chosen.update(deleted_at=now)
         _tell(user)
+    turns.stop_all(deleted_at(user, now))  # by then `chosen` may have what another tab has begun
     return now
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
@@ -29,6 +30,7 @@ from workers.connections import cancel_key, client
 from workers.events import Kind
 from workers.jobs import Job
 from workers.logs import about
+from workers.models import Completion
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +155,20 @@ def another(
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
     """Stop an answer: what waits is closed here, what runs is told to stop. Stopping twice does nothing."""
-    turn = access.reply_or_404(user, reply_id)
+    _stop(access.reply_or_404(user, reply_id))
+    return access.reply_or_404(user, reply_id)
+
+
+def stop_all(conversations: QuerySet[Conversation]) -> None:
+    """Stop whatever is being answered in these conversations, deleted ones too."""
+    theirs = Turn.objects.filter(conversation__in=conversations)
+    written = Completion.all_open().filter(reply_id__in=theirs.values("pk")).values_list("reply_id", flat=True)
+    still_open = {*theirs.filter(finished_at=None).values_list("pk", flat=True), *written}
+    for turn in Turn.objects.filter(pk__in=still_open).select_related("completion"):
+        _stop(turn)
+
+
+def _stop(turn: Turn) -> None:
     for job in filter(None, (turn, turn.completion)):
         if job.cancel_waiting():
             _tell_cancelled(turn, job.attempt if job is turn.completion else 0)
@@ -164,7 +179,6 @@ def stop(user: Any, *, reply_id: Any) -> Turn:
         client().set(cancel_key(turn.pk), 1, ex=3600)
     except redis.RedisError as error:
         logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
-    return access.reply_or_404(user, reply_id)
 
 
 def _tell_cancelled(turn: Turn, attempt: int) -> None:

@@ -18,6 +18,7 @@ from chatsite.chat.listing import PAGE
 from chatsite.chat.models import Conversation, Message, Tag, Turn
 from router.models import Decision
 from tests.pages import rows
+from workers import stream
 from workers.connections import client as redis
 from workers.models import Completion
 
@@ -227,12 +228,24 @@ def test_many_are_archived_taken_out_and_deleted_at_once_and_every_tab_hears_of_
         assert page.get(reverse("conversations"), nonsense).status_code == 200
 
 
-def test_what_is_being_answered_is_stopped_before_many_are_deleted(change: Callable[..., Any], alice: Any) -> None:
+def test_what_is_being_answered_is_stopped_when_all_are_deleted_and_what_is_begun_meanwhile_goes_on(
+    change: Callable[..., Any], alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     undecided, waiting = rows.undecided(alice), rows.turn(alice, status="queued")
-    change("delete", [undecided.conversation, waiting.conversation])
-    undecided.refresh_from_db()
-    waiting.refresh_from_db()
-    assert (undecided.status, waiting.answer.status) == ("cancelled", "cancelled")
+    begun: list[Turn] = []
+
+    def begin_another_and_append(*event: Any) -> None:
+        if not begun:  # as another tab does while the first of them is told
+            begun.append(rows.undecided(alice))
+        append(*event)
+
+    append = stream.append
+    monkeypatch.setattr(stream, "append", begin_another_and_append)
+    change("delete-all", confirmed="1")
+    for turn in (undecided, waiting, begun[0]):
+        turn.refresh_from_db()
+    assert (undecided.status, waiting.answer.status, begun[0].status) == ("cancelled", "cancelled", "queued")
+    assert list(access.conversations(alice)) == [begun[0].conversation]
 
 
 def test_all_of_a_list_are_changed_after_one_more_question(
