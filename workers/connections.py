@@ -32,8 +32,13 @@ def client() -> Any:
 
 
 def hasty_client(seconds: float) -> Any:
-    """A client of one's own, whose every wait ends after `seconds`: for those who had rather ask again than wait."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=seconds, socket_connect_timeout=seconds)
+    """A client of one's own, whose every wait ends after `seconds`: for those who had rather ask again than wait.
+
+    A reply that is late costs it its connection. So a new one begins with the command itself (or the password): with
+    redis-py's greetings, each of which is a wait of its own, a slow Redis would never be heard.
+    """
+    timeouts = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    return redis.Redis.from_url(settings.REDIS_URL, protocol=2, driver_info=None, **timeouts)
 
 
 def server_run() -> tuple[str, float]:

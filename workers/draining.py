@@ -17,6 +17,8 @@ from workers.connections import client, wish_key
 logger = logging.getLogger(__name__)
 
 WISH_SECONDS = 10  # a process that has not heard it by then has stopped, or hangs
+# Another wish may have come meanwhile, and has to be heard.
+_TAKE_AWAY = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 def ask(process: str, *, to_drain: bool) -> None:
@@ -24,11 +26,11 @@ def ask(process: str, *, to_drain: bool) -> None:
     client().set(wish_key(process), "drain" if to_drain else "resume", ex=WISH_SECONDS)
 
 
-def heed(wish: bytes | None) -> None:
-    """In the process that was asked: follow a wish, if there is one."""
-    if wish:
-        presence.own.drain(wish == b"drain")
-        logger.info("An admin has asked this worker to %s", wish.decode())
+def heed(wish: bytes, redis_client: Any) -> None:
+    """In the process that was asked: follow a wish, and only then take it away. Raises `redis.RedisError`."""
+    presence.own.drain(wish == b"drain")
+    logger.info("An admin has asked this worker to %s", wish.decode())
+    redis_client.eval(_TAKE_AWAY, 1, wish_key(presence.own.name), wish)
 
 
 class FetchesUnlessDraining(bootsteps.StartStopStep):

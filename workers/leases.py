@@ -2,8 +2,8 @@
 
 One timer thread per process renews the leases of all its jobs and says what the process is (`workers.presence`). It
 looks whether somebody pressed stop, or wants the process to drain. It does not depend on tokens: a provider that thinks
-for a minute is not taken for dead. Nor does it wait for a reply of Redis for longer than until it would ask again
-anyway: one that is late, or lost, costs no lease.
+for a minute is not taken for dead. Nor does it wait for a reply of Redis until a lease has run out: a reply
+that is lost costs none, and one that takes less than half a lease is waited for.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Keeper(threading.Thread):
         super().__init__(name="lease-keeper", daemon=True)
         self._lease_ms = int(settings.LEASE_SECONDS * 1000)
         self._interval = settings.LEASE_SECONDS / 4
-        self._client = hasty_client(self._interval)
+        self._client = hasty_client(settings.LEASE_SECONDS / 2)
         self._leases: set[Lease] = set()
         self._lock = threading.Lock()
 
@@ -96,19 +96,20 @@ class _Keeper(threading.Thread):
         leases = self.leases()
         watched = [lease for lease in leases if lease.reply_id]
         with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.getdel(wish_key(presence.own.name))
+            pipeline.get(wish_key(presence.own.name))
             for lease in leases:
                 pipeline.set(lease.key, 1, px=self._lease_ms)
             presence.own.write(pipeline, self._lease_ms)
             if watched:
                 pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
             wish, *replies = pipeline.execute()
-        draining.heed(wish)
-        presence.own.on_tick()
         if watched:
             for lease, pressed in zip(watched, replies[-1], strict=True):
                 if pressed:
                     lease.cancellation.set("cancelled")
+        presence.own.on_tick()
+        if wish:
+            draining.heed(wish, self._client)
 
 
 _lock = threading.Lock()

@@ -1,5 +1,6 @@
 """Claims are fenced by attempt; the reaper gives back what was lost and nothing else."""
 
+import socket
 import threading
 import time
 import uuid
@@ -10,12 +11,13 @@ import redis
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
+from redis.client import Pipeline
 
 from faults.proxy import Proxy
 from tests.processes import pretended_worker, wait_until
-from workers import broker, leases, reaper, running
+from workers import broker, draining, leases, presence, reaper, running
 from workers.code import own_code
-from workers.connections import client, stream_key
+from workers.connections import client, hasty_client, stream_key, wish_key
 from workers.handover import hand_over
 from workers.leases import Lease, lease_key
 from workers.models import Completion, Model, Provider
@@ -186,6 +188,46 @@ def test_a_reply_of_redis_that_never_comes_costs_no_lease(
             wait_until(lambda: direct.get(key) != b"not renewed", what="a renewal")
             assert direct.exists(key), "it ran out"
         leases._keeper()._client = direct  # its thread lives on
+
+
+def test_who_renews_leases_greets_no_redis(settings: Any) -> None:
+    """On a slow one, each greeting would be one more wait of which every one has to be short enough."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            with server.accept()[0] as connection:
+                while piece := connection.recv(65536):
+                    heard.append(piece)
+                    connection.sendall(b"+OK\r\n")
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        with hasty_client(10) as subject:
+            subject.set("lease", 1)
+        thread.join(10)
+    assert len(heard) == 1
+    assert b"lease" in heard[0]
+
+
+def test_a_wish_to_drain_that_was_not_heard_is_heard_later(monkeypatch: Any) -> None:
+    keeper, execute = leases._keeper(), Pipeline.execute
+
+    def too_late(pipeline: Any, raise_on_error: bool = True) -> None:
+        execute(pipeline, raise_on_error)
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as slow:
+        slow.setattr(Pipeline, "execute", too_late)
+        draining.ask(presence.own.name, to_drain=True)
+        with pytest.raises(redis.TimeoutError):
+            keeper._renew()
+    try:
+        wait_until(lambda: presence.own.is_draining, what="the wish to be heard")
+        wait_until(lambda: not client().exists(wish_key(presence.own.name)), what="the wish to be taken away")
+    finally:
+        presence.own.drain(False)
 
 
 @pytest.mark.django_db(transaction=True)
