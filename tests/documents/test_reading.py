@@ -62,6 +62,11 @@ def test_what_nobody_sees_is_not_there() -> None:
     assert clean(f"a{hidden}b\u200bc\u202ed\x00e\ufeff") == "abcde"
 
 
+def test_a_long_run_of_blanks_is_looked_at_once() -> None:
+    run = " \t" * 500_000
+    assert clean(f"a{run}x{run}\n{run}y{run}") == f"a{run}x\n{run}y"
+
+
 def test_a_long_text_is_cut_and_that_is_said() -> None:
     found = read("text", b"word " * 300_000)
     assert found.is_cut
