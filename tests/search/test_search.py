@@ -170,10 +170,12 @@ def test_every_part_of_a_long_message_is_found(alice: Any) -> None:
 def test_a_migration_loses_nothing(alice: Any) -> None:
     attached(rows.turn(alice, "The harbour", "The pier"), "quay.txt", "A crane")
     call_command("migrate", "search", "0001", verbosity=0)
+    attached(rows.turn(alice, "A dune", "A jetty"), "dyke.txt", "A winch")
     call_command("migrate", "search", "zero", verbosity=0)
     rows.turn(alice, "A lighthouse", "A buoy")
     call_command("migrate", verbosity=0)
-    for word in ("harbour", "pier", "lighthouse", "buoy", "quay", "crane"):
+    words = ("harbour", "pier", "quay", "crane", "dune", "jetty", "dyke", "winch", "lighthouse", "buoy")
+    for word in words:
         assert found(alice, word)
     rows.turn(alice, "An anchor")
     assert found(alice, "anchor")

@@ -4,9 +4,12 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from chatsite.search import index
+
 
 def leave_files_out(apps, schema_editor):
-    """Without its file, an entry would pass for one of the message."""
+    """Without its file, an entry would pass for one of the message; and no trigger may name what is about to go."""
+    index.remove()
     apps.get_model("search", "Entry").objects.exclude(attachment=None).delete()
 
 
