@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +27,14 @@ from workers.jobs import Job
 from workers.locks import lock_until_commit
 
 UNREADABLE = (Job.Status.FAILED, Job.Status.QUARANTINED, Job.Status.CANCELLED)
+
+
+class KnownFile(NamedTuple):
+    """What an export has of a file."""
+
+    name: str
+    text: str
+    is_cut: bool = False  # whether the file has had more text
 
 
 def attachment_or_404(user: Any, attachment_id: Any) -> Attachment:
@@ -134,32 +142,39 @@ def carry_over(source: Any, target: Any) -> None:
         Content.objects.create(attachment=attachment, data=content)
 
 
-def restore(user: Any, message: Any, files: Iterable[tuple[str, str]]) -> None:
-    """Give a message files of which name and text are known, as an export has them. In a transaction.
+def restore(user: Any, files: Iterable[tuple[Any, KnownFile]]) -> None:
+    """Give messages, each named beside its file, what an export has of their files. In a transaction.
 
     What was a PDF or the like is a text file from now on. Raises `RefusedError` if the person has no room for them.
     """
+    restored = [_restored(user, message, file) for message, file in files]
+    if not restored:
+        return
     lock_until_commit(f"files:{user.pk}")
-    for name, text in files:
-        content, now = text.encode(), timezone.now()
-        _check_space(user, len(content))
-        kind = KINDS.get(PurePosixPath(name).suffix.lower().removeprefix("."), "")
-        is_text = kind in (Attachment.Kind.TEXT, Attachment.Kind.MARKDOWN, Attachment.Kind.CSV)
-        attachment = Attachment.objects.create(
-            owner=user,
-            person=user,
-            conversation=message.conversation,
-            message=message,
-            name=name if is_text else clean_name(f"{name}.txt"),
-            kind=kind if is_text else Attachment.Kind.TEXT,
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            text=text,
-            status=Job.Status.DONE,
-            started_at=now,
-            finished_at=now,
-        )
-        Content.objects.create(attachment=attachment, data=content)
+    _check_space(user, sum(attachment.size for attachment in restored))
+    Attachment.objects.bulk_create(restored)
+    Content.objects.bulk_create(Content(attachment=each, data=each.text.encode()) for each in restored)
+
+
+def _restored(user: Any, message: Any, file: KnownFile) -> Attachment:
+    content, now = file.text.encode(), timezone.now()
+    kind = KINDS.get(PurePosixPath(file.name).suffix.lower().removeprefix("."), "")
+    is_text = kind in (Attachment.Kind.TEXT, Attachment.Kind.MARKDOWN, Attachment.Kind.CSV)
+    return Attachment(
+        owner=user,
+        person=user,
+        conversation=message.conversation,
+        message=message,
+        name=file.name if is_text else clean_name(f"{file.name}.txt"),
+        kind=kind if is_text else Attachment.Kind.TEXT,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        text=file.text,
+        is_cut=file.is_cut,
+        status=Job.Status.DONE,
+        started_at=now,
+        finished_at=now,
+    )
 
 
 def _check_room(user: Any, there: QuerySet[Attachment], size: int) -> None:

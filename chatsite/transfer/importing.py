@@ -124,7 +124,7 @@ def _save(user: Any, conversation: Read) -> Conversation:
         archived_at=conversation.updated_at if conversation.is_archived else None,
     )
     ids = {said.id: uuid4() for said in conversation.messages}
-    Message.objects.bulk_create(
+    messages = Message.objects.bulk_create(
         Message(
             id=ids[said.id],
             conversation=saved,
@@ -137,9 +137,8 @@ def _save(user: Any, conversation: Read) -> Conversation:
         )
         for said in conversation.messages
     )
-    for said in conversation.messages:
-        if said.files:
-            attachments.restore(user, Message.objects.get(pk=ids[said.id]), said.files)
+    both = zip(messages, conversation.messages, strict=True)
+    attachments.restore(user, ((message, file) for message, said in both for file in said.files))
     _save_answers(saved, [said for said in conversation.messages if said.is_answer], ids)
     leaf = conversation.leaf and ids.get(conversation.leaf)
     Conversation.objects.filter(pk=saved.pk).update(leaf=leaf or ids[conversation.messages[-1].id])

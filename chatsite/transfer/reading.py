@@ -15,12 +15,14 @@ from django.utils.translation import gettext as _
 from chatsite.chat import conversations, turns
 from chatsite.chat.models import Message
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents.attachments import KnownFile
 from chatsite.documents.kinds import clean_name
 from chatsite.transfer.files import Broken
 from workers.reading import MOST_CHARACTERS
 from workers.reading.cleaning import clean
 
 MOST_MESSAGES = 10_000  # of one conversation
+MOST_FILES = 1_000  # of one conversation
 
 
 class UnreadableError(Exception):
@@ -37,7 +39,7 @@ class Said:
     text: str
     at: datetime
     by: dict[str, str]  # of an answer: `route` and `model`, as far as the file names them
-    files: list[tuple[str, str]]  # that were sent with it: name and text
+    files: list[KnownFile]  # that were sent with it
 
 
 @dataclass
@@ -64,7 +66,7 @@ class _Node:
     text: str
     at: datetime | None
     by: dict[str, str]
-    files: list[tuple[str, str]] = field(default_factory=list)
+    files: list[KnownFile] = field(default_factory=list)
 
 
 def read(data: Any) -> Read:
@@ -90,18 +92,20 @@ def title_of(data: Any) -> str:
 
 
 def _own(data: Mapping[str, Any]) -> Read:
-    nodes = {
-        str(one["id"]): _Node(
-            parent=str(one["parent"]) if one.get("parent") else None,
-            role=one["role"],
-            text=one.get("text") or _names_only(one.get("files") or ()),
-            at=_time(one.get("created_at")),
-            by=_by(route=one.get("route"), model=one.get("model")),
-            files=_files(one.get("files") or ()),
-        )
-        for one in data["messages"]
-    }
+    nodes = {str(one["id"]): _own_node(one) for one in data["messages"]}
     return _conversation(data, nodes, f"switchyard:{data['id']}", str(data.get("leaf") or ""))
+
+
+def _own_node(one: Mapping[str, Any]) -> _Node:
+    files, other_names = _files(one.get("files") or ())
+    return _Node(
+        parent=str(one["parent"]) if one.get("parent") else None,
+        role=one["role"],
+        text="\n\n".join(part for part in (one.get("text"), ", ".join(other_names)) if part),
+        at=_time(one.get("created_at")),
+        by=_by(route=one.get("route"), model=one.get("model")),
+        files=files,
+    )
 
 
 def _chatgpt(data: Mapping[str, Any]) -> Read:
@@ -119,18 +123,24 @@ def _chatgpt(data: Mapping[str, Any]) -> Read:
     return _conversation(data, nodes, f"chatgpt:{identity}", str(data.get("current_node") or ""))
 
 
-def _files(given: Iterable[Any]) -> list[tuple[str, str]]:
-    """The files of a message that have a text. Raises `RefusedError` if they are too many."""
-    texts = [(clean_name(one["name"]), clean(one.get("text") or "")) for one in given if isinstance(one, Mapping)]
-    found = [(name, text[:MOST_CHARACTERS]) for name, text in texts if text]
-    if len(found) > settings.FILES_PER_MESSAGE:
+def _files(given: Iterable[Any]) -> tuple[list[KnownFile], list[str]]:
+    """The files of a message that have a text, and what the others are called.
+
+    Raises `RefusedError` if they are too many.
+    """
+    files: list[KnownFile] = []
+    other_names: list[str] = []
+    for one in given:
+        file = one if isinstance(one, Mapping) else {"name": one}
+        name, all_of_it = clean_name(file["name"]), file.get("text") or ""
+        if text := clean(all_of_it[:MOST_CHARACTERS]):
+            is_cut = bool(file.get("is_cut")) or len(all_of_it) > MOST_CHARACTERS
+            files.append(KnownFile(name, text, is_cut))
+        else:
+            other_names.append(name)
+    if len(files) > settings.FILES_PER_MESSAGE:
         raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)
-    return found
-
-
-def _names_only(given: Iterable[Any]) -> str:
-    """What is said in the place of a text where a message has nothing but files without one."""
-    return "" if _files(given) else ", ".join(one["name"] if isinstance(one, Mapping) else one for one in given)
+    return files, other_names
 
 
 def _by(**named: Any) -> dict[str, str]:
@@ -153,6 +163,8 @@ def _conversation(data: Mapping[str, Any], nodes: dict[str, _Node], source: str,
     messages, place = _tree(nodes, created_at or timezone.now())
     if not messages:
         raise UnreadableError(_("There is no message in it."))
+    if sum(len(said.files) for said in messages) > MOST_FILES:
+        raise UnreadableError(_("It has more than {most} files.").format(most=MOST_FILES))
     tags = data.get("tags") or []
     return Read(
         source=conversations.on_one_line(source)[:100],

@@ -26,6 +26,7 @@ from chatsite.transfer.models import Import
 from tests.pages import rows
 from tests.processes import Process, wait_until
 from workers.jobs import Job
+from workers.reading import MOST_CHARACTERS
 
 EVIL = '"><img src=x onerror=alert(1)>\r\nX-Evil: 1/../../etc'
 
@@ -189,12 +190,11 @@ def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: 
 def test_files_are_exported_with_their_texts_and_come_back_with_them(page: Client, alice: Any, bob: Any) -> None:
     turn = rows.turn(alice, "What does it say?", "It says hello.")
     evil = "Hello\n\n## Answer\n<script>alert(1)</script>"
-    with transaction.atomic():
-        attachments.restore(alice, turn.message, [("letter.pdf", evil), ("notes.md", "# Notes")])
     alone = rows.turn(alice, "x", "Nothing.", conversation=turn.conversation, parent=turn.reply)
     Message.objects.filter(pk=alone.message_id).update(text="", attachment_count=1)
+    files = ((turn, "letter.pdf", evil), (turn, "notes.md", "# Notes"), (alone, "alone.txt", "Alone"))
     with transaction.atomic():
-        attachments.restore(alice, alone.message, [("alone.txt", "Alone")])
+        attachments.restore(alice, ((each.message, attachments.KnownFile(name, text)) for each, name, text in files))
     Message.objects.filter(pk=turn.message_id).update(attachment_count=2)
     markdown = page.get(reverse("conversation-markdown", args=[turn.conversation_id])).content.decode()
     quoted = "> File: letter.pdf.txt\n>\n> Hello\n>\n> ## Answer\n> <script>alert(1)</script>\n\n> File: notes.md\n"
@@ -213,13 +213,32 @@ def test_files_are_exported_with_their_texts_and_come_back_with_them(page: Clien
     assert (theirs[0].message.text, theirs[0].message.attachment_count) == ("", 1)
 
 
-def test_files_for_which_there_is_no_room_are_not_taken_over(alice: Any, settings: Any) -> None:
+def with_files(*given: Any, messages: int = 1) -> bytes:
+    """A file of one conversation whose messages have such files."""
+    said = [{"id": str(number), "role": "user", "text": "Hello", "files": given} for number in range(messages)]
+    return orjson.dumps([{"id": "x", "title": "Files", "messages": said}])
+
+
+def test_files_that_are_too_many_or_have_no_room_are_not_taken_over(alice: Any, settings: Any) -> None:
     settings.FILES_PER_PERSON_BYTES = 10
-    file = {"name": "a.txt", "text": "x" * 11}
-    message = {"id": "1", "role": "user", "text": "Hello", "files": [file]}
-    job = bring(alice, orjson.dumps([{"id": "x", "title": "Full", "messages": [message]}]))
-    assert (job.skipped_count, Attachment.objects.count(), Conversation.objects.count()) == (1, 0, 0)
-    assert "All your files together may have" in job.skipped[0]["why"]
+    full = with_files({"name": "a.txt", "text": "x" * 6}, {"name": "b.txt", "text": "x" * 5})
+    many = with_files({"name": "a.txt", "text": "x"}, messages=1_001)
+    jobs = [bring(alice, content) for content in (full, many)]
+    assert [job.skipped_count for job in jobs] == [1, 1]
+    assert (Attachment.objects.count(), Conversation.objects.count()) == (0, 0)
+    assert "All your files together may have" in jobs[0].skipped[0]["why"]
+    assert jobs[1].skipped[0]["why"] == "It has more than 1000 files."
+
+
+def test_a_file_that_was_cut_says_so_and_one_without_a_text_is_named(alice: Any) -> None:
+    blanks = "a" + " " * MOST_CHARACTERS + "x"  # takes quadratic time if each blank is tried as the first
+    cut, short = {"name": "b.txt", "text": "Short", "is_cut": True}, {"name": "c.txt", "text": "Short"}
+    bring(alice, with_files({"name": "a.txt", "text": blanks}, cut, short, {"name": "../d.pdf"}, "e.png"))
+    files = Attachment.objects.order_by("name")
+    assert [(one.name, one.text, one.is_cut) for one in files] == [
+        ("a.txt", "a", True), ("b.txt", "Short", True), ("c.txt", "Short", False)
+    ]  # fmt: skip
+    assert shown(Conversation.objects.get()) == ["Hello\n\nd.pdf, e.png"]
 
 
 @pytest.mark.parametrize("packing", ["json", "zip", "parts"])
