@@ -85,9 +85,12 @@ def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any]) -> Non
     _append([(_Place(stream_key(reply_id), attempt, 0), _Entry(kind, 0, "", orjson.dumps(data)))])
 
 
-def forget(reply_id: UUID) -> None:
-    """Drop a reply's stream, with the end that it has told, for attempts that begin anew. Raises `redis.RedisError`."""
-    client().delete(stream_key(reply_id))
+def forget(*reply_ids: UUID) -> None:
+    """Drop the streams of replies, with the ends that they have told: for attempts that begin anew, or for good.
+
+    Raises `redis.RedisError`.
+    """
+    client().delete(*map(stream_key, reply_ids))
 
 
 def _append(placed: list[tuple[_Place, _Entry]]) -> list[int]:

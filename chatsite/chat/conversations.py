@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from chatsite.chat import access, feed, listing, turns
@@ -21,6 +23,7 @@ from chatsite.chat.models import Conversation, Tag, Turn
 from chatsite.chat.refusals import RefusedError
 
 UNDO_SECONDS = 120  # after that a deleted conversation goes for good
+PURGED_AT_ONCE = 50  # conversations; whoever purges them has other things to look after
 MOST_TAGS = 10  # of one conversation
 MOST_TAGS_IN_ALL = 100  # of one person
 
@@ -96,21 +99,24 @@ def restore(user: Any, *, conversation_id: Any) -> Conversation:
 
 
 def purge(**_: Any) -> None:
-    """What was deleted goes for good, with all that was said, decided and answered in it. The reaper calls this."""
+    """What was deleted goes for good, with all that was said, decided and answered in it.
+
+    The reaper calls this again and again: each time, a few of those that are due go.
+    """
     long_ago = timezone.now() - timedelta(seconds=UNDO_SECONDS)
-    for conversation in Conversation.objects.filter(deleted_at__lt=long_ago).select_related("user"):
-        if not any(turn.answer.is_open for turn in conversation.turns.select_related("completion")):
-            _purge(conversation)
+    is_being_answered = Exists(Turn.unanswered().filter(conversation=OuterRef("pk")))
+    due = Conversation.objects.filter(~is_being_answered, deleted_at__lt=long_ago).order_by("deleted_at")
+    if some := list(due.values_list("pk", flat=True)[:PURGED_AT_ONCE]):
+        _purge(some)
 
 
 @transaction.atomic
-def _purge(conversation: Conversation) -> None:
-    if not Conversation.objects.select_for_update().filter(pk=conversation.pk).exclude(deleted_at=None).exists():
-        return  # it was undone in the last moment
-    user = conversation.user
-    with with_answers(Turn.objects.filter(conversation=conversation)):
-        conversation.delete()
-    _forget_unused_tags(user)
+def _purge(some: list[UUID]) -> None:
+    rows = Conversation.objects.select_for_update().filter(pk__in=some).exclude(deleted_at=None)
+    owner_of = dict(rows.values_list("pk", "user_id"))  # of some, it may have been undone in the last moment
+    with with_answers(Turn.objects.filter(conversation__in=owner_of)):
+        Conversation.objects.filter(pk__in=owner_of).delete()
+    Tag.objects.filter(user__in=set(owner_of.values()), conversations=None).delete()
 
 
 def on_one_line(text: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -19,6 +20,8 @@ from workers.models import Completion
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = 1000  # a database and Redis take long lists in pieces
+
 
 @contextmanager
 def with_answers(turns: QuerySet[Turn]) -> Iterator[None]:
@@ -29,14 +32,20 @@ def with_answers(turns: QuerySet[Turn]) -> Iterator[None]:
     with transaction.atomic():
         rows = list(turns.values_list("pk", "completion_id", "decision_id"))
         yield
-        Completion.objects.filter(pk__in=[completion for _, completion, _ in rows if completion]).delete()
-        Decision.objects.filter(pk__in=[decision for _, _, decision in rows if decision]).delete()
+        for some in _pieces([completion for _, completion, _ in rows if completion]):
+            Completion.objects.filter(pk__in=some).only("pk").delete()
+        for some in _pieces([decision for _, _, decision in rows if decision]):
+            Decision.objects.filter(pk__in=some).only("pk").delete()
         transaction.on_commit(partial(_forget_streams, [reply for reply, _, _ in rows]), robust=True)
 
 
-def _forget_streams(replies: Iterable[UUID]) -> None:
+def _forget_streams(replies: Sequence[UUID]) -> None:
     try:
-        for reply_id in replies:
-            stream.forget(reply_id)
+        for some in _pieces(replies):
+            stream.forget(*some)
     except redis.RedisError as error:
         logger.warning("Streams of deleted answers stay until they expire: %s", error)
+
+
+def _pieces(all_of_it: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (all_of_it[start : start + AT_ONCE] for start in range(0, len(all_of_it), AT_ONCE))

@@ -5,7 +5,7 @@ Every tab of the person hears of it once, however many they are (`listing.frame_
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from chatsite.chat.models import Conversation
 from chatsite.chat.refusals import RefusedError
 
 Chosen = QuerySet[Conversation]
+_Tagging = Conversation.tags.through
 
 
 def archive(user: Any, chosen: Chosen, *, is_archived: bool) -> datetime:
@@ -46,8 +47,8 @@ def tag(user: Any, chosen: Chosen, names: list[str]) -> None:
     """Give conversations these tags besides those that they have. Raises `RefusedError` if they are too many."""
     with transaction.atomic():
         added = tags_of(user, names)
-        for conversation in chosen:
-            conversation.tags.add(*added)
+        pairs = [_Tagging(conversation_id=pk, tag=one) for pk in chosen.values_list("pk", flat=True) for one in added]
+        _Tagging.objects.bulk_create(pairs, ignore_conflicts=True)
         if chosen.annotate(tag_count=Count("tags")).filter(tag_count__gt=MOST_TAGS).exists():
             raise RefusedError("too_many_tags", most=MOST_TAGS)
         _tell(user)
@@ -83,9 +84,9 @@ def moment_of(text: str) -> datetime | None:
     """The moment that an address or a form names; None if it means nothing."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):  # it is no moment, or none of the years 1 to 9999
         return None
-    return moment if moment and moment.tzinfo else None
 
 
 def _tell(user: Any) -> None:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from chatsite.chat import access, listing, many
 from chatsite.chat.conversation_views import refusing
+from chatsite.chat.refusals import RefusedError
 
 ACTIONS = ("archive", "unarchive", "delete", "tag")
 ACTIONS_ON_ALL = ("archive-all", "unarchive-all", "delete-all")  # of a list
@@ -29,6 +30,8 @@ def change(request: HttpRequest) -> HttpResponse:
     if not is_on_all and action not in ACTIONS:
         return HttpResponseBadRequest()
     chosen = _all(request) if is_on_all else access.conversations(request.user).filter(pk__in=_ids(given))
+    if not is_on_all and not chosen.exists():
+        raise RefusedError("nothing_ticked")
     if is_on_all and not given.get("confirmed"):
         context = {"action": action, "count": chosen.count(), "given": given, "back": _list(given)}
         return render(request, "chat/change_all.html", context)
@@ -59,7 +62,10 @@ def _do(request: HttpRequest, action: str, chosen: many.Chosen) -> datetime | No
 
 
 def _all(request: HttpRequest) -> many.Chosen:
-    tag = listing.tag_of(request.user, request.POST.get("tag", ""))
+    tag_id = request.POST.get("tag", "")
+    tag = listing.tag_of(request.user, tag_id)
+    if tag_id and not tag:  # without one, it would be all that there is
+        raise RefusedError("tag_is_gone")
     return listing.listed(request.user, tag, is_archive=bool(request.POST.get("archive")))
 
 

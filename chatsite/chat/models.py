@@ -160,6 +160,11 @@ class Turn(Job):
 
         return decide_turn
 
+    @classmethod
+    def unanswered(cls) -> models.QuerySet[Turn]:
+        """Those whose answer is open, as `answer` says it."""
+        return cls.objects.filter(Q(finished_at=None) | Q(completion__isnull=False, completion__finished_at=None))
+
     @property
     def answer(self) -> Job:
         """The job whose state is the answer's: the completion once there is one, the decision until then."""

@@ -242,6 +242,13 @@ _NOTICES = {
         _("Too many tags"),
         _("You can have up to {most} different tags. Use one that you have, or take one away everywhere."),
     ),
+    "tag_is_gone": Notice(
+        _("That tag is gone"),
+        _("None of your conversations has this tag any more. Nothing was changed; choose again in the list."),
+    ),
+    "nothing_ticked": Notice(
+        _("Nothing is ticked"), _("Go back and tick the conversations that you mean; none of them was changed.")
+    ),
     # What became of a “wrong route”.
     "correction_filed": Notice(_("Thank you"), _("Thank you: an admin will look at it."), is_failure=False),
     "correction_reviewed": Notice(

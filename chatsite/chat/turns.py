@@ -30,7 +30,6 @@ from workers.connections import cancel_key, client
 from workers.events import Kind
 from workers.jobs import Job
 from workers.logs import about
-from workers.models import Completion
 
 logger = logging.getLogger(__name__)
 
@@ -161,10 +160,7 @@ def stop(user: Any, *, reply_id: Any) -> Turn:
 
 def stop_all(conversations: QuerySet[Conversation]) -> None:
     """Stop whatever is being answered in these conversations, deleted ones too."""
-    theirs = Turn.objects.filter(conversation__in=conversations)
-    written = Completion.all_open().filter(reply_id__in=theirs.values("pk")).values_list("reply_id", flat=True)
-    still_open = {*theirs.filter(finished_at=None).values_list("pk", flat=True), *written}
-    for turn in Turn.objects.filter(pk__in=still_open).select_related("completion"):
+    for turn in Turn.unanswered().filter(conversation__in=conversations).select_related("completion"):
         _stop(turn)
 
 

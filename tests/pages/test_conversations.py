@@ -223,7 +223,8 @@ def test_many_are_archived_taken_out_and_deleted_at_once_and_every_tab_hears_of_
     assert set(access.deleted_conversations(alice)) == {first, second}
     page.post(reverse("conversations-restore"), {"undo": after.context["undo"], "archive": "1"})
     assert not access.deleted_conversations(alice).exists()
-    for nonsense in ({"undo": "x"}, {"undo": "2026-13-45T99:00:00Z"}, {}, {"undo": "2026-01-01"}):
+    edges = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    for nonsense in ({}, *({"undo": one} for one in ("x", "2026-13-45T99:00:00Z", "2026-01-01", *edges))):
         assert page.post(reverse("conversations-restore"), nonsense).status_code == 302
         assert page.get(reverse("conversations"), nonsense).status_code == 200
 
@@ -264,13 +265,20 @@ def test_all_of_a_list_are_changed_after_one_more_question(
     tagged = access.conversations(alice).filter(archived_at=None).first()
     assert tagged
     change("tag", [tagged], tags="work")
-    change("archive-all", tag=tagged.tags.get().pk, confirmed="1")
+    tag_id = tagged.tags.get().pk
+    change("archive-all", tag=tag_id, confirmed="1")
     assert set(access.conversations(alice).exclude(archived_at=None)) == {kept, tagged}
     change("unarchive-all", archive="1", confirmed="1")
     assert not access.conversations(alice).exclude(archived_at=None).exists()
     theirs.refresh_from_db()
     assert not theirs.deleted_at
     assert change("nonsense").status_code == 400
+    Tag.objects.all().delete()  # in another tab
+    for form in ({}, {"confirmed": "1"}):
+        gone = change("delete-all", tag=tag_id, **form)
+        assert gone.status_code == 400
+        assert "has this tag any more" in gone.content.decode()
+    assert not access.deleted_conversations(alice).exists()
 
 
 def test_many_get_a_tag_besides_their_own_unless_they_are_too_many(change: Callable[..., Any], alice: Any) -> None:
@@ -281,6 +289,9 @@ def test_many_get_a_tag_besides_their_own_unless_they_are_too_many(change: Calla
     refused = change("tag", [second, first], tags=",".join(map(str, range(9))))
     assert "A conversation can have up to 10 tags." in refused.content.decode()
     assert second.tags.count() == first.tags.count() == 2
+    for action in ("tag", "archive", "delete"):
+        assert "tick the conversations that you mean" in change(action, tags="new").content.decode()
+    assert not Tag.objects.filter(name="new").exists()
 
 
 def test_nobody_else_undoes_it(page: Client, bob: Any) -> None:
@@ -306,9 +317,14 @@ def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, a
     assert page.get("/", {"deleted": str(turn.conversation_id)}).status_code == 200
 
 
-def test_an_answer_that_is_still_being_stopped_keeps_its_rows(alice: Any) -> None:
-    turn = rows.turn(alice, status="running")
-    long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 1)
-    Conversation.objects.filter(pk=turn.conversation_id).update(deleted_at=long_ago)
-    conversations.purge()
-    assert Turn.objects.get() == turn
+def test_a_few_go_at_a_time_and_none_whose_answer_is_still_being_stopped(alice: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(conversations, "PURGED_AT_ONCE", 2)
+    long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 60)
+    stopping = [rows.turn(alice, status="running"), rows.undecided(alice)]
+    others = [rows.turn(alice) for _ in range(3)]
+    for number, turn in enumerate((*stopping, *others)):
+        turn.conversation.deleted_at = long_ago + timedelta(seconds=number)
+        turn.conversation.save()
+    for left in (1, 0, 0):
+        conversations.purge()
+        assert list(Turn.objects.order_by("queued_at")) == stopping + others[3 - left :]
