@@ -6,10 +6,13 @@ from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from chatsite.chat import access, listing, many
@@ -35,6 +38,9 @@ def change(request: HttpRequest) -> HttpResponse:
     if is_on_all and not given.get("confirmed"):
         context = {"action": action, "count": chosen.count(), "given": given, "back": _list(given)}
         return render(request, "chat/change_all.html", context)
+    if not is_on_all and not chosen.exists():
+        messages.info(request, _("Nothing is ticked. Tick the conversations in the list first."))
+        return redirect(_list(given))
     moment = _do(request, action.removesuffix("-all"), chosen)
     return redirect(_list(given, **({"undo": moment.isoformat()} if moment else {})))
 
@@ -58,6 +64,11 @@ def _do(request: HttpRequest, action: str, chosen: many.Chosen) -> datetime | No
             many.archive(request.user, chosen, is_archived=False)
         case "tag":
             many.tag(request.user, chosen, request.POST.get("tags", "").split(","))
+            count = chosen.count()
+            said = ngettext(
+                "{count} conversation has these tags now.", "{count} conversations have these tags now.", count
+            )
+            messages.info(request, said.format(count=count))
     return None
 
 

@@ -57,8 +57,9 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     found = access.conversation_or_404(request.user, conversation_id)
     if at := request.GET.get("at"):
         return _at(branches.choose(request.user, message_id=at))
-    # What a script fetches may be shown to nobody; it says by itself what is looked at.
-    if found.ready_at and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+    # What a script fetches may be shown to nobody; it says by itself what is looked at. What a browser says of how it
+    # fetches would not do: it says that to HTTPS only.
+    if found.ready_at and request.headers.get("X-Script") != "1":
         conversations.see(request.user, conversation_id=found.pk)
     return _chat(request, found)
 

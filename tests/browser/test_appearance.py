@@ -23,6 +23,11 @@ WIDE_ANSWER = (
     "https://a.example/" + "path/" * 60 + "\n\n`" + "code" * 60 + "`"
 )
 
+RESIZE = """async () => {
+    dispatchEvent(new Event("resize"));
+    for (let pictures = 0; pictures < 3; pictures++) await new Promise(requestAnimationFrame);
+}"""
+
 
 def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate("() => document.documentElement.scrollWidth > innerWidth"))
@@ -137,6 +142,15 @@ def test_the_page_stays_where_one_reads(page: Page, connect: Connect, provider: 
     assert abs(page.evaluate("() => scrollY") - place) < 1
     page.get_by_role("button", name="New text below").click()
     expect(answer(reply).get_by_text("Paragraph 149 of many.")).to_be_in_viewport()
+
+
+def test_what_greets_people_stays_where_one_reads(page: Page) -> None:
+    page.set_viewport_size({"width": 640, "height": 320})
+    page.mouse.move(320, 100)
+    page.mouse.wheel(0, 100)
+    page.wait_for_function("() => Math.abs(scrollY - 100) < 1")
+    page.evaluate(RESIZE)
+    assert abs(page.evaluate("() => scrollY") - 100) < 1
 
 
 def test_arabic_is_shown_from_the_right(page: Page, connect: Connect) -> None:

@@ -38,6 +38,8 @@ for (const name of ["localStorage", "sessionStorage"]) {
     Object.defineProperty(window, name, { get() { throw new DOMException("forbidden", "SecurityError"); } });
 }
 """
+# The keys under which something is kept that somebody typed.
+KEPT = "() => Object.keys(localStorage).filter((key) => /draft|waiting/.test(key))"
 
 
 def test_at_400_percent_everything_is_there_and_nothing_scrolls_sideways(
@@ -138,9 +140,19 @@ def test_signing_out_in_another_tab_leads_to_the_sign_in_page_and_back(page: Pag
     page.get_by_label("Message", exact=True).fill("Not sent yet")
     other = page.context.new_page()
     other.goto("/")
+    with other.expect_navigation():  # it is brought back from where the browser had put it aside
+        other.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    other.evaluate("() => localStorage.setItem('draft:0:', '{}')")
     other.get_by_role("button", name="Sign out").click()
     other.wait_for_url("**/sign-in/?signed-out")
     page.wait_for_url("**/sign-in/?next=*")
-    # Neither has left anything of what was typed, whichever of them was the last.
-    assert other.evaluate("() => Object.keys(localStorage).filter((key) => /draft|waiting/.test(key))") == []
+    # Neither has left anything of what was typed, whichever was the last; what somebody else typed is there.
+    assert other.evaluate(KEPT) == ["draft:0:"]
     expect(page.get_by_label("Password")).to_be_visible()
+    other.go_back()
+    other.wait_for_url("**/sign-in/?next=/")
+    other.goto("/sign-in/?signed-out")  # from nowhere
+    assert other.evaluate(KEPT) == ["draft:0:"]
+    with other.expect_navigation():  # as from the admin, which does not say who it was
+        other.evaluate("() => location.assign('/sign-in/?signed-out=')")
+    assert other.evaluate(KEPT) == []

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.starters import STARTERS
@@ -113,6 +114,15 @@ def test_the_sidebar_lists_ones_own_conversations(page: Client, alice: Any, bob:
     content = page.get("/").content.decode()
     assert "My question" in content
     assert "Somebody else" not in content
+
+
+def test_what_a_script_fetches_is_not_seen_by_that(page: Client, alice: Any) -> None:
+    shown = rows.turn(alice).conversation
+    Conversation.objects.update(ready_at=timezone.now())
+    page.get(reverse("conversation", args=[shown.pk]), headers={"X-Script": "1"})
+    assert Conversation.objects.get().ready_at
+    page.get(reverse("conversation", args=[shown.pk]))
+    assert not Conversation.objects.get().ready_at
 
 
 def test_stopping_and_asking_again_work_without_a_script(page: Client, alice: Any) -> None:

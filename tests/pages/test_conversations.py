@@ -283,8 +283,10 @@ def test_all_of_a_list_are_changed_after_one_more_question(
 
 def test_many_get_a_tag_besides_their_own_unless_they_are_too_many(change: Callable[..., Any], alice: Any) -> None:
     first, second = conversation(alice), conversation(alice)
+    assert "Nothing is ticked." in change("tag", tags="work").content.decode()
     change("tag", [first], tags="work")
-    change("tag", [first, second], tags="home, WORK")
+    told = change("tag", [first, second], tags="home, WORK").content.decode()
+    assert "2 conversations have these tags now." in told
     assert [sorted(map(str, one.tags.all())) for one in (first, second)] == [["home", "work"]] * 2
     refused = change("tag", [second, first], tags=",".join(map(str, range(9))))
     assert "A conversation can have up to 10 tags." in refused.content.decode()

@@ -44,6 +44,10 @@ def test_the_policy_allows_files_of_this_site_only(pages: dict[str, Any]) -> Non
         assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
 
 
+def test_no_cache_keeps_what_was_made_for_somebody(pages: dict[str, Any]) -> None:
+    assert all("no-store" in pages[name]["Cache-Control"] for name in ("empty", "conversation"))
+
+
 def test_no_page_has_inline_scripts_or_styles(pages: dict[str, Any]) -> None:
     for name, response in pages.items():
         content = response.content.decode()

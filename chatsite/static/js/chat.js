@@ -5,6 +5,7 @@ import { Connection } from "./connection.js";
 import { ConversationMenu } from "./conversation-menu.js";
 import { decorate } from "./decorate.js";
 import { Earlier } from "./earlier.js";
+import { leave } from "./kept.js";
 import { listenToKeys } from "./keys.js";
 import { Lazy } from "./lazily.js";
 import { Preview } from "./preview.js";
@@ -100,8 +101,12 @@ document.addEventListener("click", (event) => {
 // What is unfolded under the newest answer would open behind the composer.
 document.addEventListener("toggle", (event) => event.target.matches(".message:last-child .reroute") && scroll.keep(), true);
 
-// Else the news of it, which comes first, would lead this tab elsewhere.
-document.querySelector("[data-action=sign-out]").addEventListener("submit", () => connection.close());
+document.querySelector("[data-action=sign-out]").addEventListener("submit", () => {
+  connection.close(); // else the news of it, which comes first, would lead this tab elsewhere
+  leave(thread.user);
+});
+// A page that the browser has put aside, as one that is left by signing out, shows what was.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
 listenToKeys({ composer, openSearch, stopNewest });
 new Switching({ thread, composer, preview, edits, stream, scroll, sidebar, announcer, earlier, decorate });
 decorate(document);

@@ -63,7 +63,7 @@ export class Scroll {
     requestAnimationFrame(() => {
       this.#isPlanned = false;
       this.#isOnItsWay = false;
-      if (this.#isFollowing) this.#toEnd();
+      if (this.#isFollowing && !this.#isEmpty) this.#toEnd();
       else this.#look();
     });
   }

@@ -1,4 +1,4 @@
 // The page that one comes to by signing out, or by deleting one's account.
-import { forgetAll } from "./kept.js";
+import { forgetLeft } from "./kept.js";
 
-forgetAll();
+forgetLeft();

@@ -137,7 +137,7 @@ export class Switching {
   }
 
   async #fetch(address) {
-    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    const response = await fetch(address, { headers: { Accept: "text/html", "X-Script": "1" } });
     if (!response.ok || response.redirected) throw new Error(`The answer was ${response.status}.`);
     return new DOMParser().parseFromString(await response.text(), "text/html");
   }

@@ -145,7 +145,7 @@ export class Thread {
     if (!this.conversation || document.querySelector(".gone")) return false;
     const { conversation } = this;
     const added = this.#added;
-    const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html" } });
+    const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html", "X-Script": "1" } });
     if (conversation !== this.conversation) return false;
     if (!response.ok) return response.status === 404;
     const fresh = parse(await response.text());
