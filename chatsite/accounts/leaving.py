@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from chatsite.accounts.models import Invitation
 from chatsite.chat import feed, turns
@@ -42,8 +42,9 @@ def delete_account(user: User) -> None:
         job.cancel()
     with with_answers(Turn.objects.filter(conversation__user=user)):
         transaction.on_commit(partial(feed.forget, user.pk), robust=True)
-        _keep_record(user)
-        Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email)).delete()
+        invitations = Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email))
+        _keep_record(user, invitations)
+        invitations.delete()
         for session in Session.objects.all():
             if session.get_decoded().get(SESSION_KEY) == str(user.pk):
                 session.delete()
@@ -55,10 +56,13 @@ def is_former(user: User) -> bool:
     return user.username.startswith(_FORMER) and not user.is_active
 
 
-def _keep_record(user: User) -> None:
+def _keep_record(user: User, invitations: QuerySet[Invitation]) -> None:
     """An audit outlives those whom it is about: as a row without a name, which nobody can sign in as."""
-    about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
-    about.update(object_repr=f"{_FORMER}{user.pk}")
+    people, invited = (ContentType.objects.get_for_model(kind) for kind in (User, Invitation))
+    ids = [str(pk) for pk in invitations.values_list("pk", flat=True)]
+    about = Q(content_type=people, object_id=str(user.pk)) | Q(content_type=invited, object_id__in=ids)
+    about |= Q(content_type=invited, object_repr__iexact=user.email)  # of those that are gone already
+    LogEntry.objects.filter(about).update(object_repr=f"{_FORMER}{user.pk}")
     done, decided = LogEntry.objects.filter(user=user), AuditEntry.objects.filter(actor=user)
     if done.exists() or decided.exists():
         former = User.objects.create_user(f"{_FORMER}{user.pk}", is_active=False)

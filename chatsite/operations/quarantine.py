@@ -70,4 +70,5 @@ def _tell(job: Job) -> None:
 
 
 def _write_down(job: Job, actor: Any, text: str) -> None:
-    write_down(actor, type(job), str(job.pk), str(job), text)
+    name = f"{job._meta.verbose_name} {job.pk}"  # by itself, it may name a file; and an audit outlives its owner
+    write_down(actor, type(job), str(job.pk), name, text)

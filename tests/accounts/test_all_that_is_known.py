@@ -22,6 +22,7 @@ from chatsite.accounts.models import Invitation, Preferences, SignInLink
 from chatsite.chat import conversations, feed, ratings
 from chatsite.chat.models import Titling
 from chatsite.documents.models import Attachment, Content
+from chatsite.operations import quarantine
 from chatsite.operations.audit import write_down
 from chatsite.routing.models import Replay, ReplayedFlip, Training
 from chatsite.sharing.models import Share
@@ -80,13 +81,17 @@ def everything(client: Client, alice: Any, defaults: None) -> set[type[models.Mo
     Draft.objects.create(user=alice, text=f"{MARK} draft", pasted=[f"{MARK} pasted"])
     Preferences.objects.create(user=alice, language="de")
     SignInLink.issue(user=alice)
-    Invitation.objects.create(token_hash="1" * 64, email=f"{MARK}@example.org", accepted_by=alice)
-    brought = Import.objects.create(user=alice, name=f"{MARK}.json", language="", content=b"", **ended)
+    invited = Invitation.objects.create(token_hash="1" * 64, email=f"{MARK}@example.org", accepted_by=alice)
+    set_aside = ended | {"status": "quarantined"}
+    brought = Import.objects.create(user=alice, name=f"{MARK}.json", language="", content=b"", **set_aside)
+    assert quarantine.discard(brought, alice)
     Origin.objects.create(user=alice, source=f"chatgpt:{MARK}", conversation=conversation, brought_by=brought)
     live, common = rows.revision(), {"newest": 1, "before": 1, "total": 1, "snapshot": {}}
     replay = Replay.objects.create(**common, live=live, classifier=live.classifier, **ended)
     ReplayedFlip.objects.create(replay=replay, turn=turn, old_route="a", new_route="b", old_choice={}, new_choice={})
     Training.objects.create(rows=[], seed=1, with_encoder=False, **(ended | {"status": "failed"}))
+    write_down(alice, Invitation, "4711", alice.email, "Of one that is gone.")
+    write_down(alice, Invitation, str(invited.pk), str(invited), "Another change.")
     write_down(alice, User, str(alice.pk), "alice", "A change.")
     AuditEntry.objects.create(actor=alice, action=AuditEntry.Action.PUBLISH, text="Published.")
     redis().xadd(stream_key(turn.pk), {"text": f"{MARK} delta"})

@@ -159,7 +159,7 @@ def test_what_is_set_aside_is_retried(ada: AdminClient, model: Model) -> None:
     other.refresh_from_db()
     assert (row.status, row.attempt, row.deaths, other.status) == ("queued", 4, 0, "quarantined")
     assert not client().exists(stream_key(row.reply_id))  # a tab that comes back waits for the new attempt
-    assert changes() == [(str(row), "Retried out of quarantine.")]
+    assert changes() == [(f"completion {row.pk}", "Retried out of quarantine.")]
 
 
 @pytest.mark.django_db(transaction=True)
