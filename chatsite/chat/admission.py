@@ -3,7 +3,7 @@
 What is open is counted in the database, in the transaction that saves the message: so the limits hold however many
 messages come at the same moment, and there is no counter that could be lost. A refusal because the site is full holds
 for a moment for all that come after it, without a look at the database: those who are let in must not wait for those
-who are not. Nor the other way round: who would be refused behind the messages that this process is saving is told now.
+who are not. Nor the other way round: who waits behind them is refused as soon as one who waited as well has been.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -33,7 +31,6 @@ SOON_SECONDS = 5.0  # while nobody knows how long an answer takes
 SHORT_WAIT_SECONDS = 5.0  # that nobody minds, however fast the answer comes then
 SHORTEST_SECONDS, LONGEST_SECONDS = 2, 300  # that anybody is asked to wait before they try again
 FULL_SECONDS = 0.25  # for which the site is believed to be as full as it was
-FEW = 4  # messages on their way at a time, which are no reason to look ahead
 FORGOTTEN_SECONDS = 2.0  # without a refusal, after which a full site is nothing to go by
 
 
@@ -58,7 +55,7 @@ def admit(user: Any, expected: Expected) -> int:
         raise BusyError("too_many_answers", status=429, retry_after=_whole(soon), count=found.theirs)
     if seconds := _seconds_too_many(limits, expected, found):
         raise _full(limits, seconds)
-    _let_in(limits, expected, found)
+    _let_in(limits)
     return found.theirs
 
 
@@ -94,30 +91,8 @@ class _Full:
     look_at: float  # when the next one may look whether it still is
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What was met by the last message that was let in; the time is that of the monotonic clock."""
-
-    at: float
-    expected: Expected
-    found: _Open
-
-
 _full_sites: dict[Limits, _Full] = {}
-_last_look: _Look | None = None
-_on_the_way = 0  # how many messages of sockets of this process are to be admitted
 _lock = threading.Lock()
-
-
-@contextmanager
-def on_the_way() -> Iterator[int]:
-    """While a message waits to be admitted, in the event loop: how many of this process are ahead of it."""
-    global _on_the_way
-    _on_the_way += 1
-    try:
-        yield _on_the_way - 1
-    finally:
-        _on_the_way -= 1
 
 
 def _full(limits: Limits, seconds: float) -> BusyError:
@@ -127,10 +102,8 @@ def _full(limits: Limits, seconds: float) -> BusyError:
     return _busy(retry_after)
 
 
-def _let_in(limits: Limits, expected: Expected, found: _Open) -> None:
+def _let_in(limits: Limits) -> None:
     """There was room for one: the next one may look, and one at a time until nobody has been refused for a while."""
-    global _last_look
-    _last_look = _Look(time.monotonic(), expected, found.with_more(1))
     with _lock:
         if full := _full_sites.get(limits):
             full.look_at = time.monotonic()
@@ -140,24 +113,24 @@ def _busy(retry_after: int) -> BusyError:
     return BusyError("busy", status=503, retry_after=retry_after)
 
 
-def may_be_full(ahead: int) -> bool:
-    """Whether there can be a `known_refusal` for anybody behind so many; asks nobody."""
-    return bool(_full_sites) or ahead >= FEW
+def was_full() -> bool:
+    """Whether there can be a `known_refusal` for anybody; asks nobody."""
+    return bool(_full_sites)
 
 
-def known_refusal(user: Any, ahead: int = 0) -> BusyError | None:
+def known_refusal(user: Any, since: float = 0.0) -> BusyError | None:
     """What a message of this person would be told, if somebody with the same limits has just been told that.
 
-    Or if it would be told that when all that are `ahead` have been let in. None now and then: whoever gets it is the
-    one that looks again, for all.
+    Only if that was after `since`, a time of the monotonic clock. None now and then: whoever gets it is the one that
+    looks again, for all.
     """
-    if not may_be_full(ahead):
+    if not was_full():
         return None
     limits, now = limits_of(user.pk), time.monotonic()
     with _lock:
         full = _full_sites.get(limits)
-        if full is None:
-            return _foreseen(limits, ahead)
+        if full is None or full.refused_at < since:
+            return None
         if now - full.refused_at > FORGOTTEN_SECONDS:
             del _full_sites[limits]
             return None
@@ -165,14 +138,6 @@ def known_refusal(user: Any, ahead: int = 0) -> BusyError | None:
             return _busy(full.retry_after)
         full.look_at = now + FULL_SECONDS
         return None
-
-
-def _foreseen(limits: Limits, ahead: int) -> BusyError | None:
-    look = _last_look
-    if ahead < FEW or look is None or time.monotonic() - look.at > FORGOTTEN_SECONDS:
-        return None
-    seconds = _seconds_too_many(limits, look.expected, look.found.with_more(ahead))
-    return _busy(_whole(seconds)) if seconds else None
 
 
 # --- What is open -----------------------------------------------------------------------------------------------
@@ -185,10 +150,6 @@ class _Open:
     theirs: int  # of the person
     waiting: int  # of everybody, and not begun
     released: int  # of those, whose person's turn it is
-
-    def with_more(self, count: int) -> _Open:
-        """When so many others have come as well."""
-        return replace(self, waiting=self.waiting + count, released=self.released + count)
 
 
 # The open rows are few, and the condition is that of their indexes. Written out, since every message asks this while

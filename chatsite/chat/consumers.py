@@ -147,7 +147,7 @@ class Tab:
                 raise RefusedError("unknown_event")
 
     async def _submit(self, frame: dict[str, Any]) -> None:
-        client_id = _client_id(frame)
+        client_id, came_at = _client_id(frame), time.monotonic()
         submit = partial(
             turns.submit,
             self.user,
@@ -157,11 +157,14 @@ class Tab:
             wanted_route=_text(frame, "route"),
             files=_files(frame),
         )
-        with admission.on_the_way() as ahead:
-            if admission.may_be_full(ahead):
-                await at_once(turns.refuse_if_full)(self.user, client_id, ahead)
-            new = await _new(submit, with_message=True)
-        await self._tell(new, client_id)
+
+        def submit_in_turn() -> Turn:
+            turns.refuse_if_full(self.user, client_id, since=came_at)
+            return submit()
+
+        if admission.was_full():
+            await at_once(turns.refuse_if_full)(self.user, client_id)
+        await self._have_answered(submit_in_turn, client_id, with_message=True)
 
     async def _correct(self, frame: dict[str, Any]) -> None:
         corrected = await in_thread(corrections.correct)(

@@ -34,14 +34,13 @@ from workers.logs import about
 logger = logging.getLogger(__name__)
 
 
-def refuse_if_full(user: Any, client_id: UUID | None, ahead: int = 0) -> None:
+def refuse_if_full(user: Any, client_id: UUID | None, since: float = 0.0) -> None:
     """Raise the `BusyError` that others have just been told, unless the message has been accepted already.
 
-    Or the one that it would be told behind those that are `ahead` of it, in the same process.
-
-    To be asked before `submit`, where nobody has to wait for those who are let in: it costs next to nothing.
+    To be asked before `submit`, where nobody has to wait for those who are let in: it costs next to nothing. And by
+    those who did have to wait: whether others have been told that `since` they came (by the monotonic clock).
     """
-    if (refusal := known_refusal(user, ahead)) and not _sent_before(user, client_id):
+    if (refusal := known_refusal(user, since)) and not _sent_before(user, client_id):
         raise refusal
 
 

@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,7 +38,6 @@ OPEN_PER_PERSON = 2 + 5
 @pytest.fixture(autouse=True)
 def _published(transactional_db: None) -> None:
     admission._full_sites.clear()
-    admission._last_look = None
     rows.revision()
 
 
@@ -188,41 +187,58 @@ def test_one_looks_again_for_all_and_they_come_in_when_there_is_room(alice: Any,
     assert Turn.objects.count() == 2
 
 
+@contextlib.asynccontextmanager
+async def all_threads_at_work() -> AsyncIterator[None]:
+    """Whatever a socket asks the database for has to wait until the block ends."""
+    saved = threading.Event()
+    saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
+    try:
+        yield
+    finally:
+        saved.set()
+        await asyncio.gather(*saving)
+
+
 async def test_a_refusal_does_not_wait_for_those_who_are_let_in(alice_session: str, settings: Any) -> None:
     settings.WAITING_IN_ALL = 1
     async with tab(alice_session) as alice_tab:
         await send(alice_tab)
         assert (await send(alice_tab))["code"] == "busy"
         look_again_in(60)
-        saved = threading.Event()
-        saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
-        try:
+        async with all_threads_at_work():
             assert (await send(alice_tab))["code"] == "busy"
-        finally:
-            saved.set()
-            await asyncio.gather(*saving)
 
 
-async def test_who_would_be_refused_behind_those_on_their_way_does_not_wait_for_them(
-    alice_session: str, settings: Any
+async def test_who_waits_while_the_site_becomes_full_need_not_look_for_themselves(
+    bob: Any, alice_session: str, settings: Any
 ) -> None:
-    settings.WAITING_IN_ALL = 6
+    settings.WAITING_IN_ALL = 1
+    async with tab(alice_session) as alice_tab:
+        async with all_threads_at_work():
+            await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
+            bobs = [await make_async(ask)(await make_async(browser_of)(bob)) for _ in range(2)]
+            assert [answer.status_code for answer in bobs] == [302, 503]
+            await Turn.objects.all().adelete()
+            look_again_in(60)
+        assert (await alice_tab.until("accepted", "error"))["code"] == "busy"
+
+
+async def test_nobody_is_refused_because_of_messages_that_will_be_refused_themselves(
+    bob: Any, alice_session: str, settings: Any
+) -> None:
+    settings.WAITING_IN_ALL = OPEN_PER_PERSON + 2
+    bob_session = await make_async(session_of)(bob)
     async with contextlib.AsyncExitStack() as stack:
-        tabs = [await stack.enter_async_context(tab(alice_session)) for _ in range(7)]
-        await send(tabs[0])
-        saved = threading.Event()
-        saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
-        try:
-            for number, one in enumerate(tabs):
-                await one.send(type="send", client_id=str(uuid.uuid4()), text=f"Hello {number}")
-            refused = [asyncio.ensure_future(one.until("error")) for one in tabs]
-            done, waiting = await asyncio.wait(refused, return_when=asyncio.FIRST_COMPLETED, timeout=20)
-        finally:
-            saved.set()
-            await asyncio.gather(*saving)
-        for each in waiting:
-            each.cancel()
-        assert [each.result()["code"] for each in done][:1] == ["busy"]
+        alice_tab = await stack.enter_async_context(tab(alice_session))
+        bobs = [await stack.enter_async_context(tab(bob_session)) for _ in range(OPEN_PER_PERSON + 3)]
+        await send(alice_tab)
+        async with all_threads_at_work():
+            for bob_tab in bobs:
+                await bob_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
+            sending = asyncio.ensure_future(send(alice_tab))
+        codes = [(await bob_tab.until("accepted", "error")).get("code") for bob_tab in bobs]
+        assert (await sending)["type"] == "accepted"
+    assert sorted(filter(None, codes)) == ["too_many_answers"] * 3
 
 
 async def test_a_message_that_was_accepted_is_known_while_the_site_is_full(alice_session: str, settings: Any) -> None:
