@@ -17,6 +17,8 @@ def turn_frame(turn: Turn, *, with_message: bool) -> Frame:
     """A pending answer, with its message if that is new too, and the message after which it stands."""
     render = presenting.render_turn if with_message else presenting.render_reply
     parent_id = turn.message.parent_id if with_message else turn.message_id
+    # Much can have happened to it while the message waited to be saved.
+    turn.conversation.refresh_from_db(fields=["title", "pinned_at", "ready_at"])
     return {
         "type": "turn",
         "conversation": str(turn.conversation_id),

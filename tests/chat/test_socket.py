@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.utils import timezone
 
 from chatsite.asgi import application
-from chatsite.chat import feed
+from chatsite.chat import feed, turns
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -50,6 +51,24 @@ async def test_sending_twice_sends_once(defaults: None, alice_session: str) -> N
         second = await alice_tab.until("accepted")
     assert first["reply"] == second["reply"]
     assert await Message.objects.filter(role="user").acount() == 1
+
+
+async def test_what_happened_to_a_conversation_before_a_message_is_saved_stays_in_all_tabs(
+    alice: Any, alice_session: str, monkeypatch: Any
+) -> None:
+    conversation = (await make_async(rows.turn)(alice)).conversation
+    look = turns.expected
+
+    def meanwhile() -> Any:
+        Conversation.objects.update(title="Another title", pinned_at=timezone.now())
+        return look()
+
+    monkeypatch.setattr(turns, "expected", meanwhile)
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", text="And then?", conversation=str(conversation.pk))
+        turn = await alice_tab.until("turn")
+    assert turn["title"] == "Another title"
+    assert ("Another title" in turn["item"], "data-pinned" in turn["item"]) == (True, True)
 
 
 async def test_answering_again_twice_answers_once(alice: Any, alice_session: str) -> None:
