@@ -57,6 +57,7 @@ def answer(turn: Turn, lease: Lease) -> None:
     if turn.cancel_requested_at:
         if turn.close(Job.Status.CANCELLED):
             writer.event(Kind.CANCELLED, length=0)
+            ended.send_robust(sender=Turn, job=turn)
         return
     history = _history(turn.message)
     attached = texts.attached_to(turn.message)

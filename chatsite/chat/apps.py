@@ -14,5 +14,5 @@ class ChatConfig(AppConfig):
 
         on_duty.connect(conversations.purge, dispatch_uid="purging")
         on_duty.connect(feed.sweep, dispatch_uid="feed")
-        ended.connect(news.tell_that_it_is_ready, dispatch_uid="readiness")
+        ended.connect(news.tell_of_the_end, dispatch_uid="readiness")
         answered.connect(titling.begin, dispatch_uid="titling")

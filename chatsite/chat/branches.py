@@ -98,6 +98,16 @@ def leaf_of(conversation: Conversation) -> UUID | None:
     return leaf or conversation.messages.order_by("-created_at").values_list("pk", flat=True).first()
 
 
+def is_being_answered(conversation: Conversation) -> bool:
+    """Whether an answer on the branch that is shown is still being written, as the database says now."""
+    is_open = Q(finished_at=None) | Q(completion__isnull=False, completion__finished_at=None)
+    being_written = set(conversation.turns.filter(is_open).values_list("pk", flat=True))
+    if not being_written:
+        return False
+    conversation.refresh_from_db(fields=["leaf", "beside"])
+    return not being_written.isdisjoint(Tree(conversation).branch())
+
+
 def show(conversation: Conversation, leaf: UUID, beside: UUID | None = None, **facts: Any) -> None:
     """From now on, show the branch that ends at `leaf`, with the answer `beside` it if two are to be compared.
 

@@ -156,6 +156,7 @@ class Tab:
             client_id=client_id,
             wanted_route=_text(frame, "route"),
             files=_files(frame),
+            waits=frame.get("waits") is True,
         )
 
         def submit_in_turn() -> Turn:

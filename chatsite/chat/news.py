@@ -36,19 +36,22 @@ def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
     feed.tell(user_id, turn_frame(turn, with_message=with_message))
 
 
-def tell_that_it_is_ready(job: Job, **_: Any) -> None:
+def tell_of_the_end(job: Job, **_: Any) -> None:
     """A reply has come to its end: unless the person has ended it, they have not seen that yet, wherever they are."""
     turn = Turn.objects.select_related("conversation").filter(pk=job.reply_id).first()
-    if turn is None or job.status == Job.Status.CANCELLED:
+    if turn is None:
         return
     conversation = turn.conversation
+    where = {"conversation": str(conversation.pk), "reply": str(turn.pk)}
+    if job.status == Job.Status.CANCELLED:
+        feed.tell(conversation.user_id, {"type": "stopped", **where})
+        return
     Conversation.objects.filter(pk=conversation.pk).update(ready_at=timezone.now())
     frame = {
         "type": "ready",
-        "conversation": str(conversation.pk),
+        **where,
         "url": f"/c/{conversation.pk}/",
         "title": str(conversation),
-        "reply": str(turn.pk),
         "status": job.status,
     }
     feed.tell(conversation.user_id, frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from chatsite.writing import drafts
 from workers import stream, tracing
 from workers.connections import cancel_key, client
 from workers.events import Kind
-from workers.jobs import Job
+from workers.jobs import Job, ended
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
@@ -52,19 +53,22 @@ def submit(
     client_id: UUID | None = None,
     wanted_route: str = "",
     files: Sequence[Any] = (),
+    waits: bool = False,
 ) -> Turn:
     """Save a message at the end of a conversation (a new one without an id) and queue the turn that answers it.
 
     `files` are the ids of the person's attachments; with one that can be read, the text may be empty. A `client_id`
-    that the person has used before gives the turn that exists. Raises `RefusedError` if the text, a file or the route
-    will not do, `BusyError` if too much is open already, `Http404` for a conversation that is not the
-    person's.
+    that the person has used before gives the turn that exists. One that `waits` is refused while an answer on its
+    branch is being written. Raises `RefusedError` if the text, a file or the route will not do, `BusyError` if too much
+    is open already, `Http404` for a conversation that is not the person's.
     """
     text = clean(text, may_be_empty=bool(files))
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
     _check_route(user, wanted_route, text, conversation and conversation.pk)
 
     def at_the_end() -> Message:
+        if waits and conversation and branches.is_being_answered(conversation):
+            raise RefusedError("still_answering")
         sent = attachments.sendable(user, files)
         if not (text or sent):
             raise RefusedError("unreadable_files")
@@ -166,7 +170,7 @@ def stop_all(conversations: QuerySet[Conversation]) -> None:
 def _stop(turn: Turn) -> None:
     for job in filter(None, (turn, turn.completion)):
         if job.cancel_waiting():
-            _tell_cancelled(turn, job.attempt if job is turn.completion else 0)
+            _tell_cancelled(turn, job)
         else:
             running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
             running.update(cancel_requested_at=timezone.now())
@@ -176,11 +180,13 @@ def _stop(turn: Turn) -> None:
         logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
 
 
-def _tell_cancelled(turn: Turn, attempt: int) -> None:
+def _tell_cancelled(turn: Turn, job: Job) -> None:
+    attempt = job.attempt if job is turn.completion else 0
     try:
         stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
     except redis.RedisError as error:
         logger.warning("The end is in the database only: %s", error, extra={"reply_id": turn.pk})
+    transaction.on_commit(partial(ended.send_robust, sender=type(job), job=job))
 
 
 def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], wanted_route: str) -> Turn:

@@ -115,3 +115,28 @@ def test_what_waits_goes_out_while_another_conversation_is_shown(
     page.locator("#conversations").get_by_role("link", name="First").click()
     expect(page.locator(".bubble")).to_have_text(["First", "Second"])
     finish(page.locator(".reply").nth(1))
+
+
+def test_what_waits_elsewhere_hears_of_every_end_and_says_what_is_wrong(
+    page: Page, open_page: Callable[..., Page], alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate-tokens2")
+    rows.turn(alice, "Another question")
+    page.goto("/")
+    ask(page, "First")
+    for text in ("Second", "/nonsense please"):
+        write(page, text)
+    phone = open_page(alice)
+    phone.goto(page.url)
+    page.locator("#conversations").get_by_role("link", name="Another question").click()
+    expect(page.locator("#title")).to_have_text("Another question")
+    phone.get_by_role("button", name="Stop").click()
+    expect(phone.locator(".bubble")).to_have_text(["First", "Second"])
+    page.goto("about:blank")
+    provider.release()
+    finish(phone.locator(".reply").nth(1))
+    page.goto("/")
+    expect(page.locator("#note")).to_contain_text("waits in “First” could not be sent. There is no route /nonsense.")
+    page.locator("#conversations").get_by_role("link", name="First").click()
+    expect(page.locator("#waiting .waiting-text")).to_have_text(["/nonsense please"])
+    expect(page.get_by_role("alert")).to_contain_text("There is no route /nonsense.")

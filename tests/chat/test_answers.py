@@ -93,6 +93,8 @@ async def test_an_answer_can_be_stopped(workers: Any, session: str, provider: Fa
         await alice_tab.until_shown(turn["reply"], "t2 ")
         await alice_tab.send(type="stop", reply=turn["reply"])
         finished = await alice_tab.until("finished")
+        if not any(frame["type"] == "stopped" for frame in alice_tab.frames):
+            await alice_tab.until("stopped", reply=turn["reply"])
     assert finished["status"] == "cancelled"
     row = await stored(turn["reply"])
     assert row.completion is not None

@@ -81,6 +81,26 @@ async def test_answering_again_twice_answers_once(alice: Any, alice_session: str
     assert await Turn.objects.acount() == 2
 
 
+async def test_what_waits_is_taken_only_after_the_answer_before_it(alice: Any, alice_session: str) -> None:
+    first = await make_async(rows.turn)(alice, status="running")
+    conversation = str(first.conversation_id)
+    frame = {"type": "send", "conversation": conversation, "waits": True, "client_id": str(uuid.uuid4())}
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(**frame, text="Second")
+        refused = await alice_tab.until("error")
+        assert (refused["code"], refused["client_id"]) == ("still_answering", frame["client_id"])
+        # That the answer on another branch is being written is nobody's business here.
+        await make_async(rows.turn)(alice, conversation=first.conversation, status="done")
+        await alice_tab.send(**frame, text="Second")
+        accepted = await alice_tab.until("accepted")
+        await alice_tab.send(**frame, text="Second")
+        assert (await alice_tab.until("accepted"))["reply"] == accepted["reply"]
+        await alice_tab.send(**frame | {"client_id": str(uuid.uuid4())}, text="Third")
+        assert (await alice_tab.until("error"))["code"] == "still_answering"
+        await alice_tab.send(**frame | {"client_id": str(uuid.uuid4()), "waits": False}, text="At once")
+        await alice_tab.until("accepted")
+
+
 async def test_the_other_tab_of_the_same_person_hears_of_it(defaults: None, alice_session: str) -> None:
     async with tab(alice_session) as phone, tab(alice_session) as desk:
         await desk.send(type="ping")
@@ -247,10 +267,12 @@ async def test_a_tab_is_told_what_happened_after_its_page_was_made(alice: Any, b
 
 
 async def test_stopping_what_waits_ends_it_at_once(defaults: None, alice_session: str) -> None:
-    async with tab(alice_session) as alice_tab:
+    async with tab(alice_session) as alice_tab, tab(alice_session) as phone:
         await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Never mind")
         turn = await alice_tab.until("turn")
         await alice_tab.send(type="attach", reply=turn["reply"])
         await alice_tab.send(type="stop", reply=turn["reply"])
         finished = await alice_tab.until("finished")
+        await phone.until("stopped", conversation=turn["conversation"], reply=turn["reply"])
     assert finished["status"] == "cancelled"
+    assert (await Conversation.objects.aget()).ready_at is None

@@ -68,11 +68,6 @@ export class Composer {
     return this.#sending !== null;
   }
 
-  // Whether something of this conversation is on its way to the server.
-  get isBusy() {
-    return this.isSending || this.#waiting.isSending;
-  }
-
   // Whether a message that waits may go.
   get isFree() {
     return !this.isSending && !this.#isWriting;
@@ -148,7 +143,7 @@ export class Composer {
     this.#attachments.hide(this.#waiting.files);
   }
 
-  // Send again what may have been lost with the connection; sent twice, it is saved once.
+  // There is a connection: send again what may have been lost with the last one; sent twice, it is saved once.
   resend() {
     if (this.#sending) this.#connection.send(this.#sending);
     this.#waiting.resend();
@@ -173,9 +168,10 @@ export class Composer {
   }
 
   // What is refused without a client id was no message: those that are on their way stay there.
-  refuse({ client_id: clientId, text }) {
+  refuse(frame) {
+    const { client_id: clientId, text } = frame;
     if (!clientId) return void (this.#refusal.textContent = text);
-    const hasWaited = this.#waiting.refused(clientId);
+    const hasWaited = this.#waiting.refused(frame);
     if (clientId !== this.#sending?.client_id && !hasWaited) return;
     if (!hasWaited) this.#release();
     this.#refusal.textContent = text;
@@ -205,7 +201,7 @@ export class Composer {
     return Boolean(radio);
   }
 
-  // The answer of another conversation is done.
+  // An answer of a conversation is done, be it shown or not.
   releaseIn(conversation) {
     this.#waiting.releaseIn(conversation);
   }
@@ -283,7 +279,8 @@ export class Composer {
   #wait(message) {
     const interrupts = (this.#meanwhile.value === "interrupt") !== this.#wantsOther;
     const label = [...this.#attachments.names, message.text].join(" ").slice(0, LABEL_CHARACTERS);
-    this.#waiting.add({ ...message, client_id: uuid(), label }, { isFirst: interrupts });
+    const { title } = this.#thread;
+    this.#waiting.add({ ...message, client_id: uuid(), label, title }, { isFirst: interrupts });
     if (message.text) this.#recall.remember(message.text);
     this.#clear();
     if (interrupts && this.#isWriting) this.#wantsStop();

@@ -17,6 +17,17 @@ export function read(key) {
   }
 }
 
+// The keys that begin so.
+export function keys(beginning) {
+  const all = new Set(unsaved.keys());
+  try {
+    for (const key of Object.keys(localStorage)) all.add(key);
+  } catch {
+    // Nothing is there.
+  }
+  return [...all].filter((key) => key.startsWith(beginning));
+}
+
 export function write(key, kept) {
   unsaved.delete(key);
   try {

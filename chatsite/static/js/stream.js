@@ -56,6 +56,9 @@ export class Stream {
         composer.releaseIn(frame.conversation);
         this.#see();
         break;
+      case "stopped":
+        composer.releaseIn(frame.conversation);
+        break;
       case "seen":
         sidebar.markReady(frame.conversation, false);
         break;

@@ -133,7 +133,7 @@ export class Switching {
   // What is being sent is kept by a page that is left, and looked for by the next.
   #checkBusy() {
     const { composer, edits } = this.#page;
-    if (composer.isBusy || edits.now?.isSending) throw new Error("Something is on its way to the server.");
+    if (composer.isSending || edits.now?.isSending) throw new Error("Something is on its way to the server.");
   }
 
   async #fetch(address) {

@@ -62,6 +62,10 @@ export class Thread {
     title.focus({ preventScroll: true });
   }
 
+  get title() {
+    return document.getElementById("title").textContent;
+  }
+
   setTitle(title) {
     const heading = document.getElementById("title");
     heading.textContent = title;

@@ -1,11 +1,7 @@
 // Messages that wait until the present answer is done, then go out one by one, from whichever tab hears of that. They are
-// kept in this browser, where all tabs see them; two tabs that send the same one send it once, by its client id.
-import { read, remove, write } from "./kept.js";
-
-function keep(key, messages) {
-  if (messages.length) write(key, messages);
-  else remove(key);
-}
+// kept in this browser, where all tabs see them; two tabs that send the same one send it once, by its client id. The
+// server takes none while an answer is being written before it: one that was sent too early waits on, without a word.
+import { keys, read, remove, write } from "./kept.js";
 
 export class Waiting {
   #list = document.getElementById("waiting");
@@ -13,18 +9,18 @@ export class Waiting {
   #connection;
   #thread;
   #composer;
-  #messages = [];
-  #outgoing = null; // the frame that was sent and not accepted yet
-  #elsewhere = new Map(); // frames of conversations that are not shown, by client id
-  #isHeld = false; // the first one was refused: it waits for the person
+  #messages = []; // of the conversation that is shown
+  #outgoing = new Map(); // the frames that were sent and not accepted yet, by client id
+  #tooEarly = new Set(); // the client ids of those that may go since they were sent
+  #held = new Set(); // the client ids of those that were refused: they wait for the person
 
-  // `composer` has isFree (nothing is being written or sent), takeBack(message) and discard(message).
+  // `composer` has isFree (nothing is being written or sent), takeBack(message), discard(message) and note(text).
   constructor({ connection, thread, composer }) {
     this.#connection = connection;
     this.#thread = thread;
     this.#composer = composer;
     this.#list.addEventListener("click", (event) => this.#clicked(event));
-    addEventListener("storage", (event) => event.key === this.#key && this.#load());
+    addEventListener("storage", (event) => event.key === this.#keyOf(thread.conversation) && this.#load());
     this.#load();
   }
 
@@ -32,14 +28,9 @@ export class Waiting {
     return this.#messages.length === 0;
   }
 
-  // Whether one of these is on its way.
-  get isSending() {
-    return this.#outgoing !== null;
-  }
-
   // Another conversation is shown.
   enter() {
-    this.#isHeld = false;
+    this.#held.clear();
     this.#load();
   }
 
@@ -48,85 +39,115 @@ export class Waiting {
     return this.#messages.flatMap((message) => message.files);
   }
 
-  // `message` is a frame to send without its conversation, and `label`, the words that stand for it.
+  // `message` is a frame to send without its conversation; `label`, the words that stand for it; and `title`, those that
+  // stand for its conversation.
   add(message, { isFirst = false } = {}) {
-    this.#isHeld = false;
-    this.#keep(isFirst ? [message, ...this.#messages] : [...this.#messages, message]);
+    this.#held.clear();
+    this.#change(this.#thread.conversation, (messages) => (isFirst ? [message, ...messages] : [...messages, message]));
   }
 
   // Call when there may be nothing to wait for any more.
   release() {
-    const [next] = this.#messages;
-    if (!next || this.#outgoing || this.#isHeld || !this.#composer.isFree) return;
-    const { label, ...frame } = next;
-    const outgoing = { ...frame, conversation: this.#thread.conversation };
-    if (this.#connection.send(outgoing)) this.#outgoing = outgoing;
+    if (this.#composer.isFree) this.#offer(this.#thread.conversation);
   }
 
-  // The answer of a conversation is done which may be shown nowhere.
+  // An answer of a conversation is done which may be shown nowhere.
   releaseIn(conversation) {
-    if (conversation === this.#thread.conversation) return;
-    const [next] = read(this.#keyOf(conversation)) ?? [];
-    if (!next || this.#elsewhere.has(next.client_id)) return;
-    const { label, ...frame } = next;
-    const outgoing = { ...frame, conversation };
-    if (this.#connection.send(outgoing)) this.#elsewhere.set(next.client_id, outgoing);
+    if (conversation === this.#thread.conversation) this.release();
+    else this.#offer(conversation);
   }
 
   // What was in the way may be gone.
   tryAgain() {
-    this.#isHeld = false;
+    this.#held.clear();
   }
 
+  // There is a connection: what may have been lost with the last one, and what could have gone meanwhile.
   resend() {
-    for (const frame of [this.#outgoing, ...this.#elsewhere.values()]) if (frame) this.#connection.send(frame);
+    for (const frame of this.#outgoing.values()) this.#connection.send(frame);
+    const beginning = this.#keyOf("");
+    for (const key of keys(beginning)) this.#offer(key.slice(beginning.length));
   }
 
   // Whether it was one of these, and of the conversation that is shown.
   accepted(clientId) {
-    this.#acceptedElsewhere(clientId);
-    if (!this.#end(clientId)) return false;
-    this.#keep(this.#messages.filter((message) => message.client_id !== clientId));
-    return true;
+    const sent = this.#end(clientId);
+    if (!sent) return false;
+    const { conversation } = sent;
+    this.#leaveOut(clientId, conversation);
+    if (conversation === this.#thread.conversation) return true;
+    this.#offer(conversation); // the answer may have been there for long
+    return false;
   }
 
-  // Whether it was one of these: it stays, first in the line, until the person has seen to it.
-  refused(clientId) {
-    this.#elsewhere.delete(clientId);
-    this.#isHeld = this.#end(clientId);
-    return this.#isHeld;
+  // Whether it was one of these, and the person has to see to it in the conversation that is shown. It stays, first in
+  // the line.
+  refused({ client_id: clientId, code, text, retry_after: seconds }) {
+    const isTooEarly = this.#tooEarly.has(clientId);
+    const sent = this.#end(clientId);
+    if (!sent) return false;
+    const { conversation } = sent;
+    if (code === "still_answering") {
+      if (isTooEarly) this.#offer(conversation);
+      return false;
+    }
+    this.#held.add(clientId);
+    if (conversation === this.#thread.conversation) return true;
+    if (seconds) setTimeout(() => this.#offerAgain(clientId, conversation), seconds * 1000);
+    else if (code !== "not_found") this.#say(clientId, conversation, text); // what was deleted may come back
+    return false;
   }
 
+  // Send the first one of a conversation.
+  #offer(conversation) {
+    const [next] = this.#in(conversation);
+    if (!next || this.#held.has(next.client_id)) return;
+    if (this.#outgoing.has(next.client_id)) return void this.#tooEarly.add(next.client_id);
+    const { label, title, ...message } = next;
+    const frame = { ...message, conversation, waits: true };
+    if (this.#connection.send(frame)) this.#outgoing.set(next.client_id, frame);
+  }
+
+  #offerAgain(clientId, conversation) {
+    this.#held.delete(clientId);
+    this.#offer(conversation);
+  }
+
+  #say(clientId, conversation, text) {
+    const { title } = this.#in(conversation).find((message) => message.client_id === clientId) ?? {};
+    if (title) this.#composer.note(this.#list.dataset.refused.replace("{title}", () => title).replace("{text}", () => text));
+  }
+
+  // The frame that is not on its way any more, if it was.
   #end(clientId) {
-    if (!clientId || this.#outgoing?.client_id !== clientId) return false;
-    this.#outgoing = null;
-    return true;
-  }
-
-  #acceptedElsewhere(clientId) {
-    const { conversation } = this.#elsewhere.get(clientId) ?? {};
-    if (!this.#elsewhere.delete(clientId)) return;
-    const key = this.#keyOf(conversation);
-    keep(key, (read(key) ?? []).filter((message) => message.client_id !== clientId));
-    if (key === this.#key) this.#load();
-  }
-
-  get #key() {
-    return this.#keyOf(this.#thread.conversation);
+    const frame = this.#outgoing.get(clientId);
+    this.#outgoing.delete(clientId);
+    this.#tooEarly.delete(clientId);
+    return frame;
   }
 
   #keyOf(conversation) {
     return `waiting:${this.#thread.user}:${conversation}`;
   }
 
-  #load() {
-    this.#messages = read(this.#key) ?? [];
-    this.#show();
+  #in(conversation) {
+    return read(this.#keyOf(conversation)) ?? [];
   }
 
-  #keep(messages) {
-    this.#messages = messages;
-    keep(this.#key, messages);
+  #change(conversation, change) {
+    const key = this.#keyOf(conversation);
+    const messages = change(this.#in(conversation));
+    if (messages.length) write(key, messages);
+    else remove(key);
+    if (conversation === this.#thread.conversation) this.#load();
+  }
+
+  #leaveOut(clientId, conversation) {
+    this.#change(conversation, (messages) => messages.filter((message) => message.client_id !== clientId));
+  }
+
+  #load() {
+    this.#messages = this.#in(this.#thread.conversation);
     this.#show();
   }
 
@@ -146,9 +167,9 @@ export class Waiting {
     if (!button) return;
     const { clientId } = button.closest("[data-client-id]").dataset;
     const message = this.#messages.find((one) => one.client_id === clientId);
-    if (message && clientId !== this.#outgoing?.client_id) {
-      this.#isHeld = false;
-      this.#keep(this.#messages.filter((one) => one.client_id !== clientId));
+    if (message && !this.#outgoing.has(clientId)) {
+      this.#held.clear();
+      this.#leaveOut(clientId, this.#thread.conversation);
       if (button.value === "edit") this.#composer.takeBack(message);
       else this.#composer.discard(message);
     }
