@@ -1,7 +1,7 @@
 """Which revisions run: the live one, and those of a canary and a shadow.
 
-A process asks the database when it wants to know and has not asked for half a second: two indexed rows. So a published
-revision is in force everywhere within that time, with nothing to be told or missed.
+A process asks the database when it wants to know and has not asked for half a second: two queries of a few indexed
+rows. So a published revision is in force everywhere within that time, with nothing to be told or missed.
 """
 
 from __future__ import annotations

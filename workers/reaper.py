@@ -160,7 +160,7 @@ class Reaper:
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
         jobs: dict[broker.TaskKey, tuple[_Sighting, Job]] = {}
         queued: dict[str, set[broker.TaskKey]] = {}
-        for sighting, job in _loaded(_without_lease(waiting)):  # one with a lease is about to be claimed
+        for sighting, job in self._loaded(_without_lease(waiting)):  # one with a lease is about to be claimed
             with self._passing_over(sighting):
                 key = (str(job.pk), job.attempt)
                 queued.setdefault(job.queue, set()).add(key)
@@ -178,6 +178,22 @@ class Reaper:
                 if job := sighting.load():
                     with about(reply_id=job.reply_id):
                         recover(job)
+
+    def _loaded(self, waiting: list[_Sighting]) -> Iterator[tuple[_Sighting, Job]]:
+        """Those that still wait, with their rows: by one query for each kind, as hundreds may wait."""
+        for kind in {sighting.kind for sighting in waiting}:
+            theirs = [sighting for sighting in waiting if sighting.kind is kind]
+            try:
+                rows = {(job.pk, job.attempt): job for job in kind.open_with_queues().filter(status=Job.Status.QUEUED)}
+                jobs = [rows.get((sighting.pk, sighting.attempt)) for sighting in theirs]
+            except Exception:  # one of them cannot be loaded; or none, which ends the scan
+                jobs = [self._load(sighting) for sighting in theirs]
+            yield from ((sighting, job) for sighting, job in zip(theirs, jobs, strict=True) if job)
+
+    def _load(self, sighting: _Sighting) -> Job | None:
+        with self._passing_over(sighting):
+            return sighting.load()
+        return None
 
     @contextmanager
     def _passing_over(self, sighting: _Sighting) -> Iterator[None]:
@@ -209,15 +225,6 @@ def _open_jobs() -> Iterable[_Sighting]:
         for pk, attempt, status, person_id, released_at in rows:
             is_held = status == Job.Status.QUEUED and released_at is None
             yield _Sighting(kind, pk, attempt, status, person_id if is_held else None)
-
-
-def _loaded(waiting: list[_Sighting]) -> Iterable[tuple[_Sighting, Job]]:
-    """Those that still wait, with their rows: by one query for each kind, as hundreds may wait."""
-    for kind in {sighting.kind for sighting in waiting}:
-        rows = {(job.pk, job.attempt): job for job in kind.open_with_queues().filter(status=Job.Status.QUEUED)}
-        for sighting in waiting:
-            if sighting.kind is kind and (job := rows.get((sighting.pk, sighting.attempt))):
-                yield sighting, job
 
 
 def _without_lease(sightings: list[_Sighting]) -> list[_Sighting]:

@@ -116,6 +116,30 @@ def test_a_row_that_cannot_be_dealt_with_is_passed_over_and_named_once(
     assert [str(bad.pk) in record.message for record in caplog.records if "passed over" in record.message] == [True]
 
 
+def test_a_row_that_cannot_be_loaded_does_not_keep_others_from_being_published(
+    completion: Completion, monkeypatch: Any, caplog: Any
+) -> None:
+    bad = Completion.objects.create(reply_id=uuid.uuid4(), role="summarise", model=completion.model, prompt=[])
+    load = Completion.from_db
+
+    def load_unless_bad(database: Any, names: Any, values: Any) -> Completion:
+        row = load(database, names, values)
+        if row.pk == bad.pk:
+            raise ValueError("from a newer version")
+        return row
+
+    monkeypatch.setattr(Completion, "from_db", load_unless_bad)
+    subject = Reaper()
+    subject.scan()
+    subject._first_seen = {key: since - 60 for key, since in subject._first_seen.items()}
+    subject._next_look = 0
+    for _ in range(2):
+        subject.scan()
+        subject._next_look = 0
+    assert queued(completion) == [(str(completion.pk), 1)]
+    assert [str(bad.pk) in record.message for record in caplog.records if "passed over" in record.message] == [True]
+
+
 def test_a_lost_row_of_an_unknown_queue_does_not_keep_others_from_being_published(completion: Completion) -> None:
     provider = Provider.objects.create(name="of a newer version", kind="newer")
     model = Model.objects.create(provider=provider, name="n", identifier="n")
