@@ -26,6 +26,9 @@ class Share(models.Model):
     token = models.CharField(max_length=40, unique=True, default=new_token)
     title = models.CharField(max_length=120, blank=True)
     leaf = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    ends_on_purpose = models.BooleanField(
+        db_default=False, help_text="Whether it was made to end at `leaf`, whatever follows that."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     taken_at = models.DateTimeField(default=timezone.now, help_text="As of when the conversation is shown.")
 

@@ -49,7 +49,12 @@ def share(user: Any, *, conversation_id: Any, until: Any = None) -> Share:
     """
     conversation = access.conversation_or_404(user, conversation_id)
     leaf = _finished(last_message(user, conversation, until)) if until else _newest_finished(conversation)
-    snapshot = {"title": conversation.title, "leaf_id": leaf, "taken_at": timezone.now()}
+    snapshot = {
+        "title": conversation.title,
+        "leaf_id": leaf,
+        "ends_on_purpose": bool(until),
+        "taken_at": timezone.now(),
+    }
     return Share.objects.update_or_create(conversation=conversation, defaults=snapshot)[0]
 
 
@@ -61,9 +66,15 @@ def last_message(user: Any, conversation: Conversation, message_id: Any) -> Mess
     return message
 
 
-def shows_files(conversation: Conversation) -> bool:
-    """Whether files have been sent in a conversation, whose names a link shows."""
-    return conversation.messages.filter(attachment_count__gt=0).exists()
+def shows_files(conversation: Conversation, share: Share | None, end: UUID | None) -> bool:
+    """Whether files have been sent whose names a link shows that ends at the message `end`.
+
+    Without an end, whether the link that there is shows any, or would when it is brought up to date.
+    """
+    tree = Tree(conversation)
+    ends = {end} if end else {tree.leaf, share.leaf_id if share else None}
+    shown = {pk for one in ends for pk in tree.path_to(one)}
+    return conversation.messages.filter(pk__in=shown, attachment_count__gt=0).exists()
 
 
 def revoke(user: Any, *, conversation_id: Any) -> Conversation:

@@ -49,14 +49,16 @@ def share(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         except shares.NothingToShareError:
             problem = _("There is nothing to share yet. Write something first.")
     found = Share.objects.filter(conversation=conversation).first()
+    end = last.pk if last else found.leaf_id if found and found.ends_on_purpose else None
     context = {
         "conversation": conversation,
         "share": found,
         "address": _address(request, found) if found else "",
         "has_news": found is not None and shares.has_news(found),
         "is_public": shares.are_public(),
-        "last": last and presenting.entries(conversation, [last.pk])[0],
-        "shows_files": shares.shows_files(conversation),
+        "until": last and last.pk,
+        "end": end and presenting.entries(conversation, [end])[0],
+        "shows_files": shares.shows_files(conversation, found, end),
         "problem": problem,
     }
     return render(request, "sharing/share.html", context, status=400 if problem else 200)

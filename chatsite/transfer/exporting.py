@@ -84,7 +84,7 @@ def data(conversation: Conversation) -> dict[str, Any]:
         "tags": [tag.name for tag in conversation.tags.all()],
         "leaf": conversation.leaf_id,
         "shared": Share.objects.filter(conversation=conversation)
-        .values("title", "leaf", "created_at", "taken_at")
+        .values("title", "leaf", "ends_on_purpose", "created_at", "taken_at")
         .first(),
         "messages": [_message(message) for message in messages],
     }

@@ -201,7 +201,10 @@ def test_a_link_can_end_at_any_message(turn: Turn, bob: Any) -> None:
     content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
     assert "The answer" in content
     assert "Not for others" not in content
-    assert "What has been said since is not shown." in owner.get(address).content.decode()
+    words = owner.get(address).content.decode()
+    assert "It was made to end at a message; what comes after that is not shown." in words
+    assert "It ends with this answer: <q" in words
+    assert ("Show all of it" in words, "Bring it up to date" in words) == (True, False)
     owner.post(address, {"until": turn.message_id})
     content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
     assert ("My question" in content, "The answer" in content) == (True, False)
@@ -213,3 +216,11 @@ def test_what_a_link_shows_of_files_is_said_before(turn: Turn) -> None:
     assert words not in owner.get(address).content.decode()
     Message.objects.filter(pk=turn.message_id).update(attachment_count=1)
     assert words in owner.get(address).content.decode()
+    Message.objects.filter(pk=turn.message_id).update(attachment_count=0)
+    user = turn.conversation.user
+    later = rows.turn(user, "With a file", conversation=turn.conversation, parent=turn.reply)
+    Message.objects.filter(pk=later.message_id).update(attachment_count=1)
+    assert words in owner.get(address).content.decode()
+    assert words not in owner.get(address, {"until": turn.pk}).content.decode()
+    owner.post(address, {"until": turn.pk})
+    assert words not in owner.get(address).content.decode()
