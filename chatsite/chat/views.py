@@ -61,6 +61,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     # fetches would not do: it says that to HTTPS only.
     if found.ready_at and request.headers.get("X-Script") != "1":
         conversations.see(request.user, conversation_id=found.pk)
+        found.ready_at = None
     return _chat(request, found)
 
 

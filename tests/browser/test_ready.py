@@ -69,8 +69,18 @@ def test_the_title_counts_answers_that_nobody_has_seen(page: Page, connect: Conn
     answer_while_away(page, connect, provider, "Second question")
     expect(page).to_have_title("(2) First question - Switchyard")
     assert page.evaluate("() => [window.asked, window.notified.length]") == [0, 0]
+    other = page.context.new_page()
+    other.goto("/")
+    marked = other.locator("#conversations li[data-ready]")
+    expect(marked).to_have_count(1)
+    page.evaluate("() => document.querySelector('#conversations li').remove()")  # as if it were an old one
     page.evaluate(LOOK, False)
     expect(page).to_have_title("First question - Switchyard")
+    expect(marked).to_have_count(0)
+    answer_while_away(page, connect, provider, "One more question")
+    other.goto(page.url)
+    expect(page).to_have_title("First question - Switchyard")
+    page.evaluate(LOOK, False)
     finish(ask(page, "Third question"))
     expect(page).to_have_title("First question - Switchyard")
 
@@ -81,6 +91,7 @@ def test_a_notification_comes_if_one_has_asked_for_it(page: Page, connect: Conne
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "true")
     answer_while_away(page, connect, provider, "A question")
+    page.wait_for_function("() => window.notified.length === 1")
     assert page.evaluate("() => window.notified") == ["The answer is ready: A question"]
     page.evaluate(LOOK, False)
     bell.click()
@@ -118,6 +129,7 @@ def test_an_answer_that_comes_in_another_conversation_is_marked_in_the_list(
     page.evaluate(LOOK, True)
     provider.release()
     expect(page).to_have_title("(1) Another question - Switchyard")
+    page.wait_for_function("() => window.notified.length === 1")
     assert page.evaluate("() => window.notified") == ["The answer is ready: Count please"]
 
 

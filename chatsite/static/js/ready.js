@@ -2,6 +2,7 @@
 // it, by a notification.
 
 const KEY = "tell-when-ready";
+const LOOK_MS = 1000; // so long another tab has to say that the answer is being read there
 
 function isWanted() {
   try {
@@ -14,7 +15,7 @@ function isWanted() {
 export class Ready {
   #bell = document.getElementById("bell");
   #title = document.querySelector("title");
-  #unseen = new Set(); // answers that came while nobody looked
+  #unseen = new Map(); // by reply, the conversations of answers that came while nobody looked
   #thread;
   #say;
 
@@ -25,16 +26,22 @@ export class Ready {
     this.#bell.hidden = !("Notification" in window);
     this.#bell.setAttribute("aria-pressed", isWanted());
     this.#bell.addEventListener("click", () => this.#clicked());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#seen());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#forget());
     new MutationObserver(() => this.#mark()).observe(this.#title, { childList: true });
   }
 
   // An answer has come to its end, in whichever conversation.
   tell(frame) {
     if (!document.hidden || this.#unseen.has(frame.reply)) return;
-    this.#unseen.add(frame.reply);
+    this.#unseen.set(frame.reply, frame.conversation);
     this.#mark();
-    if (isWanted()) this.#notify(frame);
+    setTimeout(() => this.#unseen.has(frame.reply) && isWanted() && this.#notify(frame), LOOK_MS);
+  }
+
+  // A tab of the person shows this conversation.
+  seen({ conversation }) {
+    for (const [reply, of] of this.#unseen) if (of === conversation) this.#unseen.delete(reply);
+    this.#mark();
   }
 
   words({ status, title }) {
@@ -79,7 +86,7 @@ export class Ready {
     else location.assign(url);
   }
 
-  #seen() {
+  #forget() {
     this.#unseen.clear();
     this.#mark();
   }

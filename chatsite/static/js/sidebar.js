@@ -73,11 +73,7 @@ export class Sidebar {
     this.#markTag();
   }
 
-  // Whether there is an answer that the person has not looked at.
-  isReady(conversation) {
-    return "ready" in (this.#item(conversation)?.dataset ?? {});
-  }
-
+  // Whether there is an answer in it that the person has not looked at.
   markReady(conversation, isReady) {
     const item = this.#item(conversation);
     item?.toggleAttribute("data-ready", isReady);

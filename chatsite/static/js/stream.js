@@ -50,7 +50,7 @@ export class Stream {
         menu.heard(frame);
         break;
       case "ready":
-        sidebar.markReady(frame.conversation, true);
+        this.#markReady(frame, true);
         ready.tell(frame);
         if (frame.conversation !== thread.conversation) announcer.say(ready.words(frame));
         composer.releaseIn(frame.conversation);
@@ -60,7 +60,8 @@ export class Stream {
         composer.releaseIn(frame.conversation);
         break;
       case "seen":
-        sidebar.markReady(frame.conversation, false);
+        this.#markReady(frame, false);
+        ready.seen(frame);
         break;
       case "decided":
         reply?.decided(frame.html);
@@ -141,6 +142,7 @@ export class Stream {
     this.#forgetGone();
     this.#page.decorate(document);
     this.#page.earlier.watch();
+    this.#see();
   }
 
   // What follows some message has changed.
@@ -175,14 +177,19 @@ export class Stream {
 
   // What is ready in the conversation that the person looks at is not new any more.
   #see() {
-    const { connection, thread, sidebar } = this.#page;
-    const { conversation } = thread;
-    if (!conversation || document.hidden || !sidebar.isReady(conversation)) return;
-    connection.send({ type: "seen", conversation });
+    const { connection, thread } = this.#page;
+    if (document.hidden || !thread.isReady) return;
+    if (connection.send({ type: "seen", conversation: thread.conversation })) thread.markReady(false);
+  }
+
+  #markReady({ conversation }, isReady) {
+    const { thread, sidebar } = this.#page;
+    sidebar.markReady(conversation, isReady);
+    if (conversation === thread.conversation) thread.markReady(isReady);
   }
 
   #note({ type, conversation }) {
-    const isNews = type === "turn" || type === "branch";
+    const isNews = ["turn", "branch", "ready"].includes(type);
     if (isNews && conversation !== this.#page.thread.conversation) this.#news.set(conversation, performance.now());
   }
 

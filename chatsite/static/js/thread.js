@@ -27,6 +27,15 @@ export class Thread {
     return this.#thread.dataset.user;
   }
 
+  // Whether there is an answer that the person has not looked at.
+  get isReady() {
+    return "ready" in this.#thread.dataset;
+  }
+
+  markReady(isReady) {
+    this.#thread.toggleAttribute("data-ready", isReady);
+  }
+
   get root() {
     return this.#thread;
   }
@@ -49,6 +58,7 @@ export class Thread {
     const messages = page.getElementById("messages");
     this.#added++;
     this.#thread.dataset.conversation = thread.dataset.conversation;
+    this.markReady("ready" in thread.dataset);
     this.#messages.replaceChildren(...messages.childNodes);
     messages.remove();
     this.#thread.replaceChildren(this.#messages, ...thread.children);
@@ -155,6 +165,7 @@ export class Thread {
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return false;
     if (added !== this.#added) return this.catchUp(); // the copy may be older than what came meanwhile
+    if ("ready" in fresh.getElementById("thread").dataset) this.markReady(true);
     this.#keepingFocus(() => this.#take(fresh));
     return false;
   }
