@@ -45,11 +45,9 @@ def pin(user: Any, *, conversation_id: Any, is_pinned: bool) -> Conversation:
 
 
 def archive(user: Any, *, conversation_id: Any, is_archived: bool) -> Conversation:
-    """Put a conversation out of the list, or back into it. Its next message does that, too."""
+    """Put a conversation out of the list, or back to where it was in it. Its next message does that, too."""
     conversation = access.conversation_or_404(user, conversation_id)
-    if is_archived:
-        return _change(conversation, archived_at=timezone.now(), pinned_at=None)
-    return _change(conversation, archived_at=None)
+    return _change(conversation, archived_at=timezone.now() if is_archived else None)
 
 
 def tag(user: Any, *, conversation_id: Any, names: Iterable[str]) -> Conversation:

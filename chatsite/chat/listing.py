@@ -57,7 +57,7 @@ def page(user: Any, *, before: str = "", tag_id: str = "", is_archive: bool = Fa
     """
     tag = tag_of(user, tag_id)
     rows = listed(user, tag, is_archive=is_archive).prefetch_related("tags").order_by("-updated_at", "-pk")
-    others = rows.filter(pinned_at=None)
+    others = rows if is_archive else rows.filter(pinned_at=None)
     rest = keys.after(before, others, "updated_at", UUID)
     found = list((others if rest is None else rest)[: PAGE + 1])
     pinned = [] if rest is not None or is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])

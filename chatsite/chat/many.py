@@ -26,9 +26,8 @@ _Tagging = Conversation.tags.through
 def archive(user: Any, chosen: Chosen, *, is_archived: bool) -> datetime:
     """Put conversations out of the list, or back into it. Gives the moment at which that was done."""
     now = timezone.now()
-    fields: dict[str, Any] = {"archived_at": now, "pinned_at": None} if is_archived else {"archived_at": None}
     with transaction.atomic():
-        chosen.filter(archived_at__isnull=is_archived).update(**fields)
+        chosen.filter(archived_at__isnull=is_archived).update(archived_at=now if is_archived else None)
         _tell(user)
     return now
 

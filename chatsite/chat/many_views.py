@@ -11,7 +11,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
@@ -38,9 +37,6 @@ def change(request: HttpRequest) -> HttpResponse:
     if is_on_all and not given.get("confirmed"):
         context = {"action": action, "count": chosen.count(), "given": given, "back": _list(given)}
         return render(request, "chat/change_all.html", context)
-    if not is_on_all and not chosen.exists():
-        messages.info(request, _("Nothing is ticked. Tick the conversations in the list first."))
-        return redirect(_list(given))
     moment = _do(request, action.removesuffix("-all"), chosen)
     return redirect(_list(given, **({"undo": moment.isoformat()} if moment else {})))
 

@@ -59,7 +59,7 @@ class Conversation(models.Model):
         help_text="The answer that is shown beside the leaf, to be compared with it.",
     )
     named_at = models.DateTimeField(null=True, help_text="When its owner gave it a title, which nothing replaces.")
-    pinned_at = models.DateTimeField(null=True)
+    pinned_at = models.DateTimeField(null=True, help_text="Kept by one that is archived until it comes back.")
     archived_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True, help_text="When an answer came that its owner has not looked at yet.")
     deleted_at = models.DateTimeField(null=True, help_text="It does not exist any more, unless that is undone soon.")
@@ -67,11 +67,6 @@ class Conversation(models.Model):
 
     class Meta:
         ordering = ["-updated_at"]
-        constraints = [
-            models.CheckConstraint(
-                name="what_is_archived_is_not_pinned", condition=Q(pinned_at=None) | Q(archived_at=None)
-            )
-        ]
         indexes = [
             # The sidebar: one person's conversations, newest first, a page at a time.
             models.Index(fields=["user", "-updated_at", "-id"]),

@@ -120,7 +120,7 @@ def _save(user: Any, conversation: Read) -> Conversation:
         named_at=timezone.now() if conversation.title else None,
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
-        pinned_at=conversation.updated_at if conversation.is_pinned and not conversation.is_archived else None,
+        pinned_at=conversation.updated_at if conversation.is_pinned else None,
         archived_at=conversation.updated_at if conversation.is_archived else None,
     )
     ids = {said.id: uuid4() for said in conversation.messages}
