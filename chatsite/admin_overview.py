@@ -13,9 +13,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chatsite.chat.models import Turn
+from chatsite.documents.models import Attachment
+from chatsite.operations import advice
 from router.models import Correction, Revision, Route, RouteModel
 from router.revisions import draft_is_published
-from workers import queue_names
 from workers.jobs import Job
 from workers.models import Completion, Model, Provider, Role
 from workers.presence import processes
@@ -95,16 +96,18 @@ def _missing_models() -> list[Task]:
 
 
 def _missing_workers() -> list[Task]:
-    queues = {"route"} | {model.queue for model in Model.objects.filter(is_enabled=True).select_related("provider")}
+    of_models = {model.queue for model in Model.objects.filter(is_enabled=True).select_related("provider")}
     try:
         workers = processes()
     except redis.RedisError:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
-    return [
-        Task(f"No worker serves the queue “{queue}”: what is sent there waits. {queue_names.start_hint(queue)}")
-        for queue in sorted(queues)
+    unserved = [
+        queue
+        for queue in sorted({Turn.queue, Attachment.queue, *of_models})
         if not any(worker.serves(queue) for worker in workers)
     ]
+    text = "No worker serves the queue “{}”: what is sent there waits. In the project's folder: {}"
+    return [Task(text.format(queue, advice.start_command(queue))) for queue in unserved]
 
 
 def _corrections_to_review() -> list[Task]:

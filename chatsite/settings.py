@@ -276,8 +276,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "route"
 # New attempts go before work that has not been tried yet.
 if IS_RABBITMQ:  # higher numbers first
-    FIRST_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 5, 0
-    CELERY_TASK_QUEUE_MAX_PRIORITY = FIRST_PRIORITY
+    RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 5, 0
+    CELERY_TASK_QUEUE_MAX_PRIORITY = RETRY_PRIORITY
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "confirm_publish": True,
         "read_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
@@ -285,9 +285,9 @@ if IS_RABBITMQ:  # higher numbers first
     }
     CELERY_BROKER_HEARTBEAT = 10
 else:  # lower numbers first
-    FIRST_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 0, 5
+    RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY = 0, 5
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "priority_steps": [FIRST_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY],
+        "priority_steps": [RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY],
         "sep": ":",
         "queue_order_strategy": "priority",
         "visibility_timeout": 24 * 3600,  # beyond any task: what a worker had taken is the reaper's to give back

@@ -31,13 +31,14 @@ LOOK_FOR_SECONDS = 0.5  # between two tries to reach a broker that is away
 NOTE_SECONDS = 900  # who waits for longer is published again, now and then
 
 
-def publish(task: Task, key: TaskKey, queue: str, *, goes_first: bool) -> None:
-    """Hand an attempt to its queue; whether it goes before others, also of other queues of the same worker.
+def publish(task: Task, key: TaskKey, queue: str) -> None:
+    """Hand an attempt to its queue, a repeated one before those that have not been tried yet.
 
     Raises `kombu.exceptions.OperationalError` if the broker is away, and `redis.RedisError` if what it confirmed cannot
     be noted.
     """
-    priority = settings.FIRST_PRIORITY if goes_first else settings.CELERY_TASK_DEFAULT_PRIORITY
+    _, attempt = key
+    priority = settings.CELERY_TASK_DEFAULT_PRIORITY if attempt == 1 else settings.RETRY_PRIORITY
     task.apply_async(args=list(key), queue=queue, priority=priority)
     _queues().confirmed(key)
 

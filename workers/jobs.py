@@ -47,7 +47,6 @@ class Job(models.Model):
     OPEN = (Status.QUEUED, Status.RUNNING)
 
     is_part_of_answer = False  # whether every message takes one of this kind; only those stand in the line
-    goes_first = False  # before what its workers do for other queues; what is tried again always does
     needed: tuple[str, ...] = ()  # rows that whoever runs this job is going to look at, fetched with it
     reply_id: uuid.UUID  # names the stream that people watch while this job runs
 
@@ -134,8 +133,7 @@ class Job(models.Model):
 
     def publish(self) -> None:
         """Hand this attempt to its queue. Raises as `broker.publish` does."""
-        key = (str(self.pk), self.attempt)
-        broker.publish(self.task, key, self.queue, goes_first=self.goes_first or self.attempt > 1)
+        broker.publish(self.task, (str(self.pk), self.attempt), self.queue)
 
     def enqueue_on_commit(self, *, is_their_only: bool = False) -> None:
         """In the transaction that made this row: publish when it commits, or hold it until it is its person's turn.

@@ -292,7 +292,7 @@ class Hub:
                     match states.get(live.reply_id):
                         case "":
                             await self._finish(source, live)
-                        case "waiting" | "unserved" | "unrouted" as state:
+                        case "waiting" | "unserved" | "unrouted" | "unread" as state:
                             source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
                 await self._tell_places([live for _, live in silent if states.get(live.reply_id) == "waiting"])
             except Exception:

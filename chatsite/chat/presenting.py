@@ -24,6 +24,7 @@ from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
 from chatsite.chat.notices import in_line, notice
 from chatsite.chat.rendering import render
+from chatsite.documents.models import Attachment
 from chatsite.documents.shown import Chip, chips_of
 from router.models import Decision
 from router.revisions import content
@@ -311,7 +312,8 @@ def _decided(turn: Turn, reader: Reader) -> dict[str, Any]:
 def states(turns: Iterable[Turn]) -> dict[UUID, str]:
     """What becomes of each reply at the moment; empty for those that are finished.
 
-    routing, waiting, writing, retrying; `unrouted` and `unserved` instead of the first two while no worker is there.
+    routing, waiting, writing, retrying; `unrouted` and `unserved` instead of the first two while no worker is there,
+    and `unread` while none is there for the files of the message.
     """
     workers = cache(_workers)
     return {turn.pk: _state(turn, workers) for turn in turns}
@@ -333,11 +335,19 @@ def _state(turn: Turn, workers: Callable[[], list[Process] | None]) -> str:
         return ""
     if answer.status == Job.Status.QUEUED and _is_unserved(answer.queue, workers()):
         return "unserved" if turn.completion else "unrouted"
+    if _is_unread(turn, workers):
+        return "unread"
     if answer.attempt > 1:
         return "retrying"
     if turn.completion is None:
         return "routing"
     return "waiting" if answer.status == Job.Status.QUEUED else "writing"
+
+
+def _is_unread(turn: Turn, workers: Callable[[], list[Process] | None]) -> bool:
+    """Whether a turn waits for files that nobody reads."""
+    is_queued = turn.status == Job.Status.QUEUED
+    return is_queued and _is_unserved(Attachment.queue, workers()) and Attachment.is_waited_for(turn.pk)
 
 
 def _workers() -> list[Process] | None:

@@ -8,7 +8,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from chatsite.chat import previewing, titling, trials  # noqa: F401  (registers their tasks)
 from chatsite.chat.models import Titling, Turn
-from chatsite.documents.tasks import is_waited_for
+from chatsite.documents.models import Attachment
 from router import policies
 from workers import presence, running
 
@@ -20,7 +20,7 @@ def decide_turn(reply_id: str, attempt: int) -> None:
     """Decide one attempt of a turn, if it is still waiting."""
     from chatsite.chat import answering  # loads the encoder: only in a worker
 
-    if is_waited_for(reply_id):  # a file of the message; whoever reads it publishes this again
+    if Attachment.is_waited_for(reply_id):  # a file of the message; whoever reads it publishes this again
         return
     with running.claimed(Turn, reply_id, attempt) as held:
         if held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from celery import Task
 from django.conf import settings
@@ -48,8 +49,7 @@ class Attachment(Job):
     is_cut = models.BooleanField(default=False, help_text="Whether the file has more text than is kept.")
     created_at = models.DateTimeField(default=timezone.now)
 
-    queue = "files"  # its own, served by those who wait most of the time: a long file is no reason for others to wait
-    goes_first = True  # a slot is enough for many, and messages wait for them
+    queue = "files"  # with workers of its own: no answer waits behind a long file, and their slots bound the memory
 
     class Meta(Job.Meta):
         ordering = ["created_at", "id"]
@@ -61,6 +61,11 @@ class Attachment(Job):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def is_waited_for(cls, reply_id: Any) -> bool:
+        """Whether the message of a turn has files that nobody has read yet."""
+        return cls.all_open().filter(message__turns=reply_id).exists()
 
     @classmethod
     def with_queues(cls, jobs: models.QuerySet[Attachment]) -> models.QuerySet[Attachment]:

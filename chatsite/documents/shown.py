@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+import redis
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, ngettext
 
@@ -13,13 +14,17 @@ from chatsite.chat.notices import notice
 from chatsite.chat.numbers import size
 from chatsite.documents.attachments import UNREADABLE
 from chatsite.documents.models import Attachment
+from workers import presence
 from workers.jobs import Job
 from workers.reading import MOST_CHARACTERS
 
 
 @dataclass(frozen=True)
 class Chip:
-    """A file as `chat/_files.html` and `chat/_draft_file.html` show it. `state`: reading, ready or failed."""
+    """A file as `chat/_files.html` and `chat/_draft_file.html` show it.
+
+    `state`: reading, ready or failed; `trouble`: in words, why it is not read.
+    """
 
     id: UUID
     name: str
@@ -30,8 +35,12 @@ class Chip:
 
 
 def chips(attachments: Iterable[Attachment]) -> list[Chip]:
-    """The files in their order."""
-    return [_chip(attachment) for attachment in attachments]
+    """The files of a draft in their order."""
+    found = [_chip(attachment) for attachment in attachments]
+    if not any(chip.state == "reading" for chip in found) or _are_files_read():
+        return found
+    words = gettext("No worker reads files yet; it is kept, and read when one starts.")
+    return [replace(chip, trouble=words) if chip.state == "reading" else chip for chip in found]
 
 
 def chips_of(message_ids: Iterable[UUID]) -> dict[UUID, list[Chip]]:
@@ -46,6 +55,13 @@ def chips_of(message_ids: Iterable[UUID]) -> dict[UUID, list[Chip]]:
 def render_draft(attachments: Iterable[Attachment]) -> str:
     """The HTML of files in the composer."""
     return "".join(render_to_string("chat/_draft_file.html", {"file": chip}) for chip in chips(attachments))
+
+
+def _are_files_read() -> bool:
+    try:
+        return presence.is_served(Attachment.queue)
+    except redis.RedisError:  # nobody can tell
+        return True
 
 
 def _chip(attachment: Attachment) -> Chip:

@@ -34,11 +34,6 @@ def get_ready(sender: Any, **kwargs: Any) -> None:
         presence.own.announce([Attachment.queue])
 
 
-def is_waited_for(reply_id: Any) -> bool:
-    """Whether the message of a turn has files that nobody has read yet; `_release` will publish it."""
-    return Attachment.all_open().filter(message__turns=reply_id).exists()
-
-
 def _read(attachment: Attachment) -> None:
     try:
         found = reading.read(attachment.kind, bytes(attachment.content.data))
@@ -54,7 +49,7 @@ def _release(attachment: Attachment) -> None:
     sent = Attachment.objects.filter(pk=attachment.pk).exclude(message=None).values_list("message", "conversation")
     for message, conversation in sent:
         for turn in Turn.all_open().filter(message=message, status=Job.Status.QUEUED).exclude(released_at=None):
-            if not is_waited_for(turn.pk):
+            if not Attachment.is_waited_for(turn.pk):
                 turn.publish()
         if attachment.status == Job.Status.FAILED:
             feed.tell(attachment.owner_id, {"type": "branch", "conversation": str(conversation)})

@@ -19,7 +19,7 @@ class Process:
 
     @property
     def queue(self) -> str | None:
-        """The first queue that a worker serves: `worker-local` serves `local`."""
+        """The queue that a worker serves: `worker-local` serves `local`."""
         return self.name.removeprefix("worker-") if self.name.startswith("worker-") else None
 
 
@@ -34,12 +34,8 @@ def read(path: Path, environment: Mapping[str, str]) -> list[Process]:
 
 def worker_command(path: Path, queue: str) -> str:
     """The command of the line that starts a worker of `queue`, as it stands in the file; empty if there is none."""
-    commands = (line.partition(":")[2].strip() for line in path.read_text().splitlines())
-    return next((command for command in commands if queue in _queues_of(shlex.split(command))), "")
-
-
-def _queues_of(words: list[str]) -> list[str]:
-    return words[words.index("-Q") + 1].split(",") if "-Q" in words else []
+    lines = (line.strip().partition(":") for line in path.read_text().splitlines())
+    return next((command.strip() for name, _, command in lines if name == f"worker-{queue}"), "")
 
 
 def slots_of(command: str) -> int:

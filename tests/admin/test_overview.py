@@ -39,6 +39,8 @@ def test_it_names_queues_that_nobody_serves(ada: AdminClient, defaults: None) ->
     assert "the queue “embedded”" in page
     assert "-A chatsite worker -Q embedded" in page
     assert "the queue “route”" not in page
+    assert "the queue “files”" in page
+    assert "-A chatsite worker -Q files" in page
 
 
 def test_it_counts_answers_that_were_set_aside(ada: AdminClient, defaults: None) -> None:

@@ -21,6 +21,8 @@ from chatsite.documents import attachments, sweeping
 from chatsite.documents.models import Attachment, Content
 from tests.documents.files import docx, pdf
 from tests.pages import rows
+from tests.processes import pretended_worker
+from workers import broker, presence
 from workers.connections import client as redis_client
 from workers.jobs import Job
 
@@ -59,12 +61,16 @@ def test_a_file_is_kept_in_the_draft_and_waits_to_be_read(
     client: Client, alice: Any, name: str, content: bytes, kind: str, django_capture_on_commit_callbacks: Any
 ) -> None:
     client.force_login(alice)
+    redis_client().delete(presence.INDEX)
     with django_capture_on_commit_callbacks(execute=True):
         response = upload(client, name, content)
     assert response.status_code == 201
-    assert redis_client().llen("files") == 1, "the list that is served first"
+    assert broker.depth("files") == 1
     assert 'data-state="reading"' in response.json()["html"]
+    assert "No worker reads files yet" in response.json()["html"]
     kept = Attachment.objects.get()
+    with pretended_worker(queues=[kept.queue]):
+        assert "Reading…" in client.get(f"/files/{kept.pk}/").json()["html"]
     assert (kept.kind, kept.size, kept.status, kept.queue) == (kind, len(content), "queued", "files")
     assert bytes(kept.content.data) == content
     assert name in client.get("/").content.decode()

@@ -12,6 +12,7 @@ import yaml
 
 from tests.launch.test_containers import LONGEST_END_SECONDS, PROCFILE
 from tests.processes import ROOT
+from workers.reading import MEMORY_BYTES
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
@@ -112,7 +113,7 @@ def test_processes_are_probed_end_without_haste_and_survive_a_drained_node(name:
 def test_workers_are_scaled_by_what_waits_and_runs_in_their_queue(name: str) -> None:
     queue = name.removeprefix("worker-")
     command = shlex.split(PROCFILE[name])
-    assert command[command.index("-Q") + 1].split(",")[0] == queue
+    assert command[command.index("-Q") + 1] == queue
     (container,) = PODS[name]["containers"]
     assert container["readinessProbe"]["exec"]["command"][-2:] == ["worker", queue]
     spec = OBJECTS["ScaledObject"][name]["spec"]
@@ -125,6 +126,15 @@ def test_workers_are_scaled_by_what_waits_and_runs_in_their_queue(name: str) -> 
     slots = int(command[command.index("--concurrency") + 1])
     assert int(trigger["metadata"]["threshold"]) <= 2 * slots
     assert "replicas" not in OBJECTS["Deployment"][name]["spec"], "or every release would scale it back"
+
+
+def test_those_that_read_files_have_memory_for_all_that_they_read_at_a_time_and_for_themselves() -> None:
+    command = shlex.split(PROCFILE["worker-files"])
+    children = int(command[command.index("--concurrency") + 1]) * MEMORY_BYTES
+    (container,) = PODS["worker-files"]["containers"]
+    limit, unit = container["resources"]["limits"]["memory"][:-2], container["resources"]["limits"]["memory"][-2:]
+    assert unit == "Gi"
+    assert int(limit) * 2**30 >= children + 512 * 2**20
 
 
 def test_the_web_processes_are_reached_by_the_ingress_and_scaled_apart() -> None:

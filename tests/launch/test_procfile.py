@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatsite.launch.messages import LaunchError
-from chatsite.launch.procfile import read, worker_command
+from chatsite.launch.procfile import read
 from tests.processes import ROOT
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "8123"}
@@ -15,22 +15,17 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "8123"}
 def test_every_process_of_the_product_can_be_started() -> None:
     processes = read(ROOT / "Procfile", ENVIRONMENT)
     assert [process.name for process in processes] == [
-        *("web", "worker-route", "worker-embedded", "worker-local", "worker-remote", "worker-background", "reaper")
+        *("web", "worker-route", "worker-embedded", "worker-local", "worker-remote", "worker-files"),
+        *("worker-background", "reaper"),
     ]
     assert all(Path(process.command[0]).exists() for process in processes)
     assert "8123" in processes[0].command
 
 
-def test_a_worker_is_named_after_its_first_queue() -> None:
+def test_a_worker_is_named_after_its_queue() -> None:
     for process in read(ROOT / "Procfile", ENVIRONMENT):
         if process.queue:
-            assert process.command[process.command.index("-Q") + 1].split(",")[0] == process.queue
-
-
-def test_files_are_read_by_the_workers_that_wait_and_not_by_those_that_summarise() -> None:
-    serves_files = worker_command(ROOT / "Procfile", "files")
-    assert serves_files == worker_command(ROOT / "Procfile", "remote")
-    assert serves_files != worker_command(ROOT / "Procfile", "embedded")
+            assert process.command[process.command.index("-Q") + 1] == process.queue
 
 
 def test_comments_and_empty_lines_are_no_processes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ SHOWN = (
 )
 BROKER = (
     "from chatsite.settings import *; print(CELERY_BROKER_URL, CELERY_WORKER_DISABLE_PREFETCH, CELERY_TASK_ACKS_LATE, "
-    "f'first={FIRST_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}')"
+    "f'first={RETRY_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}')"
 )
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import redis
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from chatsite.chat import presenting
 from chatsite.chat.presenting import Entry, Why, entries
+from chatsite.documents import attachments
 from tests.pages import rows
 from workers.presence import Process
 
@@ -121,6 +123,16 @@ def test_while_no_worker_is_there_the_state_says_so(alice: Any, monkeypatch: pyt
     assert answer_of(rows.turn(alice, status="queued", attempt=2)).state == "unserved"
     assert answer_of(rows.turn(alice, status="running")).state == "writing"
     assert answer_of(rows.undecided(alice)).state == "unrouted"
+
+
+def test_a_message_whose_files_nobody_reads_says_so(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = rows.undecided(alice)
+    file = attachments.add(alice, SimpleUploadedFile("a.txt", b"Some words."))
+    attachments.attach(alice, [file.pk], turn.message)
+    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route"])])
+    assert answer_of(turn).state == "unread"
+    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route", "files"])])
+    assert answer_of(turn).state == "routing"
 
 
 def test_while_redis_is_away_nobody_is_said_to_be_missing(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 TIME_SECONDS = 30
 MEMORY_BYTES = 512 * 1024 * 1024
-AT_ONCE = 4  # of one process, whatever number of tasks it runs: the memory above, times this
 MOST_PAGES = 500
 MOST_CHARACTERS = 1_000_000  # what comes after that is left out, and people are told
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_room = threading.BoundedSemaphore(AT_ONCE)
 
 
 class UnreadableError(Exception):
@@ -45,16 +42,9 @@ def read(kind: str, content: bytes) -> Reading:
     command = [sys.executable, "-m", "workers.reading.child", kind]
     environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
     try:
-        with _room:
-            child = subprocess.run(  # noqa: S603  (the kind is one of ours)
-                command,
-                input=content,
-                capture_output=True,
-                cwd=ROOT,
-                env=environment,
-                timeout=TIME_SECONDS,
-                check=False,
-            )
+        child = subprocess.run(  # noqa: S603  (the kind is one of ours)
+            command, input=content, capture_output=True, cwd=ROOT, env=environment, timeout=TIME_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise UnreadableError("file_takes_too_long") from None
     try:

@@ -196,7 +196,10 @@ export class Attachments {
       if (response.status === 404) item.remove();
       if (!response.ok) return;
       const [made] = parse((await response.json()).html);
-      if (made.dataset.state === "reading") return;
+      if (made.dataset.state === "reading") {
+        item.querySelector(".file-facts").textContent = made.querySelector(".file-facts").textContent;
+        return;
+      }
       item.replaceWith(made);
       this.#changed();
     } catch {

@@ -107,7 +107,7 @@ export class Reply {
       decision.innerHTML = html; // our own template
       return decision;
     });
-    if (["routing", "unrouted"].includes(this.#article.dataset.state)) this.setState("waiting");
+    if (["routing", "unrouted", "unread"].includes(this.#article.dataset.state)) this.setState("waiting");
   }
 
   started({ offset, attempt }) {
