@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from chatsite.chat import access, feed
-from chatsite.chat.models import Conversation, Message
+from chatsite.chat.models import Conversation, Message, Turn
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ def leaf_of(conversation: Conversation) -> UUID | None:
 
 def is_being_answered(conversation: Conversation) -> bool:
     """Whether an answer on the branch that is shown is still being written, as the database says now."""
-    is_open = Q(finished_at=None) | Q(completion__isnull=False, completion__finished_at=None)
-    being_written = set(conversation.turns.filter(is_open).values_list("pk", flat=True))
+    being_written = set(Turn.unanswered().filter(conversation=conversation).values_list("pk", flat=True))
     if not being_written:
         return False
     conversation.refresh_from_db(fields=["leaf", "beside"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, begin_anew, finish
@@ -122,6 +122,8 @@ def test_what_waits_elsewhere_hears_of_every_end_and_says_what_is_wrong(
 ) -> None:
     connect("gate-tokens2")
     rows.turn(alice, "Another question")
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
     page.goto("/")
     ask(page, "First")
     for text in ("Second", "/nonsense please"):
@@ -130,7 +132,11 @@ def test_what_waits_elsewhere_hears_of_every_end_and_says_what_is_wrong(
     phone.goto(page.url)
     page.locator("#conversations").get_by_role("link", name="Another question").click()
     expect(page.locator("#title")).to_have_text("Another question")
-    phone.get_by_role("button", name="Stop").click()
+    too_many = [rows.turn(alice, "Busy", status="running", person=alice).completion for _ in range(7)]
+    with sockets[-1].expect_event("framereceived", lambda payload: "too_many_answers" in payload):
+        phone.get_by_role("button", name="Stop").click()
+    for completion in filter(None, too_many):
+        completion.close("done")  # it is tried again by itself
     expect(phone.locator(".bubble")).to_have_text(["First", "Second"])
     page.goto("about:blank")
     provider.release()
