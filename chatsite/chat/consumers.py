@@ -62,6 +62,7 @@ class Tab:
     user: Any
     language: str  # in which its page is shown
     _previewed_at = 0.0
+    _has_caught_up = False
     _asked_for = ""  # the id of the reply that this tab has caused last
 
     def deliver(self, frame: Frame) -> None:
@@ -225,7 +226,9 @@ class Tab:
         return await in_thread(access.whether_open_or_404)(self.user, reply)
 
     async def _catch_up(self, frame: dict[str, Any]) -> None:
-        if news_id := Cursor.parse(_text(frame, "after")).news:
+        news_id = Cursor.parse(_text(frame, "after")).news
+        if news_id and not self._has_caught_up:  # it reads what everybody was told: once is enough
+            self._has_caught_up = True
             await hub().tell_news_since(news_id, self.user.pk, self)
 
     def _refuse(self, code: str, text: str, frame: dict[str, Any], **facts: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
+from chatsite.chat import many
 from chatsite.chat.models import Conversation
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
@@ -62,7 +63,7 @@ def test_what_is_done_in_one_tab_is_seen_in_the_other(page: Page, connect: Conne
     options(page).get_by_role("button", name="Archive").click()
     expect(other.locator("#conversations a")).to_have_count(0)
     options(other).get_by_role("button", name="Take out of the archive").click()
-    expect(listed(page)).to_have_text([ATTACK])
+    expect(listed(page, "pinned")).to_have_text([ATTACK])
     other.goto("/conversations/")
     other.get_by_role("checkbox").focus()
     other.keyboard.press("Space")
@@ -74,7 +75,7 @@ def test_what_is_done_in_one_tab_is_seen_in_the_other(page: Page, connect: Conne
     expect(page.locator("#conversations a")).to_have_count(0)
     expect(page.locator(".gone")).to_be_visible()
     other.get_by_role("button", name="Undo").click()
-    expect(listed(page)).to_have_text([ATTACK])
+    expect(listed(page, "pinned")).to_have_text([ATTACK])
     expect(page.locator(".gone")).to_have_count(0)
 
 
@@ -132,3 +133,7 @@ def test_the_list_goes_on_where_it_ends_and_is_narrowed_by_a_tag(page: Page, ali
     expect(page.locator("#conversations a")).to_have_text(["Number 110"])
     page.get_by_role("link", name="work").click()
     expect(listed(page, "older")).to_have_count(50)
+    listed(page, "older").nth(3).focus()
+    many.archive(alice, Conversation.objects.filter(title="Number 0"), is_archived=True)
+    expect(listed(page, "older").first).to_have_text("Number 1")
+    expect(page.get_by_role("link", name="Number 3", exact=True)).to_be_focused()

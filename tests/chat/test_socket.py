@@ -257,7 +257,8 @@ async def test_a_tab_is_told_what_happened_after_its_page_was_made(alice: Any, b
     for person, place in ((alice, "hers"), (bob, "his"), (alice, "hers too")):
         await make_async(feed.tell)(person.pk, {"type": "branch", "conversation": place})
     async with tab(alice_session) as here:
-        await here.send(type="news", after=known)
+        for _ in range(2):  # once is enough
+            await here.send(type="news", after=known)
         await here.send(type="ping")
         await here.until("pong")
         assert [frame.get("conversation") for frame in here.frames] == ["hers", "hers too", None]

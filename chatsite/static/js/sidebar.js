@@ -19,6 +19,7 @@ export class Sidebar {
   #opener = document.querySelector("[data-action=open-sidebar]");
   #button = document.getElementById("item-button").content.firstElementChild;
   #tag = ""; // only conversations that have it are listed
+  #asked = 0; // how often the list was fetched anew
   #end = new IntersectionObserver(([end]) => end.isIntersecting && this.#loadOlder(end.target));
 
   constructor() {
@@ -67,10 +68,7 @@ export class Sidebar {
   async listAnew({ tags }) {
     this.#tags.replaceChildren(parse(tags));
     if (!this.#tags.querySelector(`[data-tag="${this.#tag}"]`)) this.#tag = "";
-    const page = await this.#fetch(this.#tag ? `/conversations/?tag=${this.#tag}` : "/conversations/");
-    if (page) this.#list.replaceChildren(page);
-    this.#arrange();
-    this.#markTag();
+    await this.#load();
   }
 
   // Whether there is an answer in it that the person has not looked at.
@@ -140,13 +138,25 @@ export class Sidebar {
 
   // List the conversations of a tag only; once more, and all are listed again.
   async #narrow(link) {
-    const tag = this.#tag === link.dataset.tag ? "" : link.dataset.tag;
-    const page = await this.#fetch(tag ? link.href : link.pathname);
-    if (!page) return location.assign(link.href);
-    this.#tag = tag;
+    this.#tag = this.#tag === link.dataset.tag ? "" : link.dataset.tag;
+    if (!(await this.#load())) location.assign(link.href);
+  }
+
+  // Whether the list could be fetched anew. What was asked for last is shown, whichever answer comes last.
+  async #load() {
+    const asked = ++this.#asked;
+    this.#markTag();
+    const page = await this.#fetch(this.#tag ? `/conversations/?tag=${this.#tag}` : "/conversations/");
+    if (page && asked === this.#asked) this.#show(page);
+    return page !== null;
+  }
+
+  #show(page) {
+    const { activeElement: focused } = document;
+    const before = this.#list.contains(focused) && focused.closest("li")?.querySelector("a").dataset.conversation;
     this.#list.replaceChildren(page);
     this.#arrange();
-    this.#markTag();
+    if (before) this.#item(before)?.querySelector("a").focus();
   }
 
   #markTag() {
