@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from chatsite.chat import access, conversations
+from chatsite.chat import access, conversations, erasing
 from chatsite.chat.feed import FEED
 from chatsite.chat.listing import PAGE
 from chatsite.chat.models import Conversation, Message, Tag, Turn
@@ -20,6 +20,7 @@ from router.models import Decision
 from tests.pages import rows
 from workers import stream
 from workers.connections import client as redis
+from workers.connections import stream_key
 from workers.models import Completion
 
 JSON = {"Accept": "application/json"}
@@ -180,7 +181,7 @@ def test_what_is_deleted_is_nowhere_and_can_be_had_back(post: Post, page: Client
     mine = turn.conversation
     frame = post("delete", mine)
     assert (frame["state"], frame["title"], frame["html"]) == ("deleted", "Hello", "")
-    assert told(alice) == [frame]
+    assert told(alice) == [frame, {"type": "stopped", "conversation": str(mine.pk), "reply": str(turn.pk)}]
     turn.refresh_from_db()
     assert turn.status == "cancelled"
     assert titles(page.get("/")) == []
@@ -301,7 +302,10 @@ def test_nobody_else_undoes_it(page: Client, bob: Any) -> None:
     assert "Question" not in page.get("/", {"deleted": str(theirs.pk)}).content.decode()
 
 
-def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, alice: Any) -> None:
+def test_after_a_while_nothing_is_left_of_a_deleted_conversation(
+    page: Client, alice: Any, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(erasing, "AT_ONCE", 2)  # of three answers
     kept = rows.turn(alice, "Kept")
     turn = rows.turn(alice, "Secret")
     rows.reply(turn.message, "Another answer")
@@ -309,7 +313,11 @@ def test_after_a_while_nothing_is_left_of_a_deleted_conversation(page: Client, a
     turn.conversation.tags.create(user=alice, name="work")
     long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 1)
     Conversation.objects.filter(pk=turn.conversation_id).update(deleted_at=long_ago)
-    conversations.purge()
+    for reply_id in Turn.objects.values_list("pk", flat=True):
+        redis().xadd(stream_key(reply_id), {"text": "Secret"})
+    with django_capture_on_commit_callbacks(execute=True):
+        conversations.purge()
+    assert set(redis().keys(stream_key("*"))) == {stream_key(kept.pk).encode()}
     assert list(Turn.objects.all()) == [kept]
     assert Message.objects.count() == 2
     assert (Completion.objects.get(), Decision.objects.get()) == (kept.completion, kept.decision)
