@@ -28,8 +28,8 @@ from workers import broker
 from workers.limits import limits_of
 from workers.locks import lock_until_commit
 
-# Sent when a reply has come to its end, whichever, and its readers are told; `job` is what it has ended with. What a
-# receiver raises is logged.
+# Sent when a reply has come to its end, whichever, and its readers are told; `job` is what it has ended with. Sent also
+# when a job that writes no reply is quarantined. What a receiver raises is logged.
 ended = Signal()
 
 

@@ -7,12 +7,12 @@ class ChatConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
-        from chatsite.chat import conversations, feed, news, signals, titling  # noqa: F401
+        from chatsite.chat import conversations, endings, feed, signals, titling  # noqa: F401
         from workers.jobs import ended
         from workers.models import answered
         from workers.reaper import on_duty
 
         on_duty.connect(conversations.purge, dispatch_uid="purging")
         on_duty.connect(feed.sweep, dispatch_uid="feed")
-        ended.connect(news.tell_of_the_end, dispatch_uid="readiness")
+        ended.connect(endings.tell, dispatch_uid="readiness")
         answered.connect(titling.begin, dispatch_uid="titling")

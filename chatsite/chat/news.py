@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from chatsite.chat import feed, listing, presenting
-from chatsite.chat.models import Conversation, Turn
-from workers.jobs import Job
+from chatsite.chat.models import Turn
 
 Frame = dict[str, Any]
 
@@ -34,24 +31,3 @@ def turn_frame(turn: Turn, *, with_message: bool) -> Frame:
 def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
     """Tell every tab of the person."""
     feed.tell(user_id, turn_frame(turn, with_message=with_message))
-
-
-def tell_of_the_end(job: Job, **_: Any) -> None:
-    """A reply has come to its end: unless the person has ended it, they have not seen that yet, wherever they are."""
-    turn = Turn.objects.select_related("conversation").filter(pk=job.reply_id).first()
-    if turn is None:
-        return
-    conversation = turn.conversation
-    where = {"conversation": str(conversation.pk), "reply": str(turn.pk)}
-    if job.status == Job.Status.CANCELLED:
-        feed.tell(conversation.user_id, {"type": "stopped", **where})
-        return
-    Conversation.objects.filter(pk=conversation.pk).update(ready_at=timezone.now())
-    frame = {
-        "type": "ready",
-        **where,
-        "url": f"/c/{conversation.pk}/",
-        "title": str(conversation),
-        "status": job.status,
-    }
-    feed.tell(conversation.user_id, frame)

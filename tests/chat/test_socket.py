@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -16,6 +17,8 @@ from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
 from tests.sessions import session_of
+from workers import isolation
+from workers.connections import client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -277,3 +280,13 @@ async def test_stopping_what_waits_ends_it_at_once(defaults: None, alice_session
         await phone.until("stopped", conversation=turn["conversation"], reply=turn["reply"])
     assert finished["status"] == "cancelled"
     assert (await Conversation.objects.aget()).ready_at is None
+
+
+def test_of_what_is_deleted_nobody_is_told_that_it_is_ready(alice: Any) -> None:
+    deleted, kept = (rows.undecided(alice, status="running") for _ in range(2))
+    Conversation.objects.filter(pk=deleted.conversation_id).update(deleted_at=timezone.now())
+    for turn in (deleted, kept):
+        isolation.quarantine(turn, "Its process died.")
+    told = [orjson.loads(fields[b"frame"]) for _, fields in client().xrange(feed.FEED)]
+    assert [(frame["type"], frame["conversation"]) for frame in told] == [("ready", str(kept.conversation_id))]
+    assert [row.pk for row in Conversation.objects.exclude(ready_at=None)] == [kept.conversation_id]
