@@ -6,13 +6,16 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
 from chatsite.chat import presenting, turns
 from chatsite.chat.hub import hub
 from chatsite.chat.live import KEPT_FRAMES
 from chatsite.chat.models import Turn
+from chatsite.documents import attachments
 from tests.chat.sockets import Tab, tab
+from tests.processes import pretended_worker
 from tests.sessions import session_of
 from workers import stream
 from workers.events import Kind
@@ -25,9 +28,15 @@ def session(alice: Any, defaults: None) -> str:
     return session_of(alice)
 
 
-async def send(alice_tab: Tab, text: str) -> uuid.UUID:
+@pytest.fixture
+def file(alice: Any) -> str:
+    """A file in the draft, which nobody reads."""
+    return str(attachments.add(alice, SimpleUploadedFile("a.txt", b"Some words.")).pk)
+
+
+async def send(alice_tab: Tab, text: str, **more: Any) -> uuid.UUID:
     """Send a message and watch its reply, which nobody answers."""
-    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text)
+    await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text=text, **more)
     reply = (await alice_tab.until("turn"))["reply"]
     await alice_tab.send(type="attach", reply=reply)
     await alice_tab.send(type="ping")
@@ -132,10 +141,15 @@ async def test_a_tab_that_is_gone_leaves_nothing_behind(session: str, monkeypatc
     assert not hub()._sources
 
 
-async def test_a_message_that_nobody_routes_says_so(session: str) -> None:
+async def test_a_message_that_nobody_routes_and_files_that_nobody_reads_say_so(
+    session: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatsite.chat.hub.SILENCE_SECONDS", 0.2)
     async with tab(session) as alice_tab:
-        reply = await send(alice_tab, "Hello")
+        reply = await send(alice_tab, "Summarise this", files=[file])
         await alice_tab.until("state", state="unrouted", reply=str(reply))
+        with pretended_worker(queues=["route"]):
+            await alice_tab.until("state", state="unread", reply=str(reply))
 
 
 async def test_who_waits_is_told_that_the_model_is_being_loaded(session: str) -> None:
