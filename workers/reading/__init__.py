@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIME_SECONDS = 30
-MEMORY_BYTES = 512 * 1024 * 1024
+MEMORY_BYTES = 512 * 1024 * 1024  # a worker has such a child for each of its slots
 MOST_PAGES = 500
 MOST_CHARACTERS = 1_000_000  # what comes after that is left out, and people are told
 
