@@ -79,7 +79,7 @@ def main() -> None:
     session = session_of(get_user_model().objects.create_user("maya"))
     owner = session_of(get_user_model().objects.create_superuser("ada"))
     with ExitStack() as stack:
-        for queues in (("route",), ("embedded",), ("remote", "local")):
+        for queues in (("route",), ("embedded",), ("remote", "local"), ("files",)):
             stack.enter_context(processes.worker(*queues))
         stack.enter_context(processes.reaper())
         stack.enter_context(processes.web(settings.PORT))
