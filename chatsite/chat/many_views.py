@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from chatsite.chat import access, listing, many
+from chatsite.chat import access, listing, many, notices
 from chatsite.chat.conversation_views import refusing
 from chatsite.chat.refusals import RefusedError
 
@@ -33,7 +33,8 @@ def change(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest()
     chosen = _all(request) if is_on_all else access.conversations(request.user).filter(pk__in=_ids(given))
     if not is_on_all and not chosen.exists():
-        raise RefusedError("nothing_ticked")
+        messages.info(request, notices.text("nothing_ticked"))
+        return redirect(_list(given))
     if is_on_all and not given.get("confirmed"):
         context = {"action": action, "count": chosen.count(), "given": given, "back": _list(given)}
         return render(request, "chat/change_all.html", context)

@@ -247,7 +247,7 @@ _NOTICES = {
         _("None of your conversations has this tag any more. Nothing was changed; choose again in the list."),
     ),
     "nothing_ticked": Notice(
-        _("Nothing is ticked"), _("Go back and tick the conversations that you mean; none of them was changed.")
+        _("Nothing is ticked"), _("Tick the conversations first that you mean; none was changed.")
     ),
     # What became of a “wrong route”.
     "correction_filed": Notice(_("Thank you"), _("Thank you: an admin will look at it."), is_failure=False),

@@ -292,7 +292,7 @@ def test_many_get_a_tag_besides_their_own_unless_they_are_too_many(change: Calla
     assert "A conversation can have up to 10 tags." in refused.content.decode()
     assert second.tags.count() == first.tags.count() == 2
     for action in ("tag", "archive", "delete"):
-        assert "tick the conversations that you mean" in change(action, tags="new").content.decode()
+        assert "Tick the conversations first that you mean" in change(action, tags="new").content.decode()
     assert not Tag.objects.filter(name="new").exists()
 
 
