@@ -230,3 +230,11 @@ def test_who_was_asked_for_labels_writes_nothing_else(typed: str) -> None:
     assert classify(f"spam or not spam: {TEXT}", asked) == (["spam", "not spam"], TEXT)
     with pytest.raises(InputError):
         classify("red, round, heavy", answered)
+
+
+@pytest.mark.parametrize("run", [" ", "\n", "?", " \t?", "-", "a", "a: ", "(a", "a => b\n"])
+def test_a_message_of_half_a_million_of_the_same_is_read(run: str) -> None:
+    """What looks on to the end from each character would take an hour for it."""
+    names, text = classify(f"Spam or praise?\n\nIt begins {run * (500_000 // len(run))}")
+    assert names == ["Spam", "praise"]
+    assert text.startswith("It begins")

@@ -17,6 +17,7 @@ from workers.prompts.parts import Parts, clean, head_cuts, paragraphs, quoted, t
 from workers.prompts.wording import any_of, fold, is_courtesy, word, word_count
 
 _MAX_WORDS_AROUND = 60
+_MAX_CHARACTERS_AROUND = 2000  # what has few words and many characters is no instruction
 _LONG_INSTRUCTION_WORDS = 25
 _MAX_REQUEST_WORDS = 20
 _TERSE_WORDS = 8
@@ -33,17 +34,23 @@ _ANSWER_LINE = re.compile(r"\n\s*[\w()/ -]{2,40}:\s*$")  # “Answer:”, left o
 _LOOSE_MARKS = re.compile(r"^[→>=–—\s-]+(?=\s)|\s*(?:[-=]+>|→|—|–|--?)\s*$")
 _EXAMPLE_LINE = re.compile(r"^\s*(.+?)\s*(?:=>|->|→|⇒)\s*([^\n]{0,40}?)\s*$")
 _QUOTATION_MARKS = " \"'“”"
+_LONG_RUN = re.compile(r"\W{41,}")
 
 
 def read(message: str, least: Strength = Strength.IMPLIED) -> tuple[Named | None, Parts]:
-    """The labels that `message` names at least as clearly as `least`, or None, and what it says besides."""
+    """The labels that `message` names at least as clearly as `least`, or None, and what it says besides.
+
+    Of a long run of blanks and marks, which says no more than a short one, the middle is left out: most patterns here
+    look on to the end of it from each of its characters.
+    """
+    message = _LONG_RUN.sub(lambda run: run[0][:20] + run[0][-20:], message)
     return _example_lines(message) or _from_json(message) or _clearest(message, least)
 
 
 def _clearest(message: str, least: Strength) -> tuple[Named | None, Parts]:
     best: tuple[float, Named, Parts] | None = None
     for parts, apart in _candidates(message):
-        named = named_labels(parts.instruction)
+        named = named_labels(parts.instruction) if _is_brief(parts.instruction) else None
         if named is None or named.strength < least:
             continue
         clarity = _clarity(named, parts.instruction, apart)
@@ -51,10 +58,14 @@ def _clearest(message: str, least: Strength) -> tuple[Named | None, Parts]:
             best = clarity, named, parts
     if best:
         return best[1], _tidy(best[2])
-    named = named_labels(message) if word_count(message) <= _MAX_WORDS_AROUND else None
+    named = named_labels(message) if _is_brief(message) else None
     if named and named.strength >= least and least < Strength.LISTED:
         return named, Parts(message, "")
     return None, _without_request(message)
+
+
+def _is_brief(stretch: str) -> bool:
+    return len(stretch) <= _MAX_CHARACTERS_AROUND and word_count(stretch) <= _MAX_WORDS_AROUND
 
 
 def _candidates(message: str) -> Iterator[tuple[Parts, float]]:
