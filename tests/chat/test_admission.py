@@ -187,12 +187,27 @@ def test_one_looks_again_for_all_and_they_come_in_when_there_is_room(alice: Any,
     assert Turn.objects.count() == 2
 
 
+async def is_open(one: Tab) -> None:
+    """Return when the tab has been let in, and is listened to."""
+    await one.send(type="ping")
+    await one.until("pong")
+
+
+async def until_waiting(count: int) -> None:
+    """Return when so many errands of sockets wait for a thread."""
+    async with asyncio.timeout(20):
+        while threads._THREADS._work_queue.qsize() != count:
+            await asyncio.sleep(0.01)
+
+
 @contextlib.asynccontextmanager
 async def all_threads_at_work() -> AsyncIterator[None]:
     """Whatever a socket asks the database for has to wait until the block ends."""
     saved = threading.Event()
     saving = [asyncio.ensure_future(in_thread(saved.wait)()) for _ in range(threads._COUNT)]
+    await asyncio.sleep(0)  # they are handed over
     try:
+        await until_waiting(0)
         yield
     finally:
         saved.set()
@@ -214,8 +229,10 @@ async def test_who_waits_while_the_site_becomes_full_need_not_look_for_themselve
 ) -> None:
     settings.WAITING_IN_ALL = 1
     async with tab(alice_session) as alice_tab:
+        await is_open(alice_tab)
         async with all_threads_at_work():
             await alice_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
+            await until_waiting(1)
             bobs = [await make_async(ask)(await make_async(browser_of)(bob)) for _ in range(2)]
             assert [answer.status_code for answer in bobs] == [302, 503]
             await Turn.objects.all().adelete()
@@ -231,10 +248,13 @@ async def test_nobody_is_refused_because_of_messages_that_will_be_refused_themse
     async with contextlib.AsyncExitStack() as stack:
         alice_tab = await stack.enter_async_context(tab(alice_session))
         bobs = [await stack.enter_async_context(tab(bob_session)) for _ in range(OPEN_PER_PERSON + 3)]
+        for one in (alice_tab, *bobs):
+            await is_open(one)
         await send(alice_tab)
         async with all_threads_at_work():
             for bob_tab in bobs:
                 await bob_tab.send(type="send", client_id=str(uuid.uuid4()), text="Hello")
+            await until_waiting(len(bobs))
             sending = asyncio.ensure_future(send(alice_tab))
         codes = [(await bob_tab.until("accepted", "error")).get("code") for bob_tab in bobs]
         assert (await sending)["type"] == "accepted"
