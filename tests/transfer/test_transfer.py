@@ -430,7 +430,7 @@ def test_an_attempt_that_broke_off_is_gone_on_with(alice: Any) -> None:
 
 
 @pytest.mark.processes
-def test_a_worker_imports(page: Client, alice: Any, workers: Process) -> None:
+def test_a_worker_imports(workers: Process, page: Client, alice: Any) -> None:
     upload = SimpleUploadedFile("conversations.json", orjson.dumps([chatgpt()]))
     assert page.post(reverse("import"), {"file": upload})["Location"] == reverse("transfer")
     wait_until(lambda: Import.objects.get().status == "done", what="the import")
