@@ -62,8 +62,9 @@ export class Scroll {
     this.#isPlanned = true;
     requestAnimationFrame(() => {
       this.#isPlanned = false;
+      if (this.#isFollowing && this.#isEmpty) return; // on its way until there is something to follow
       this.#isOnItsWay = false;
-      if (this.#isFollowing && !this.#isEmpty) this.#toEnd();
+      if (this.#isFollowing) this.#toEnd();
       else this.#look();
     });
   }
