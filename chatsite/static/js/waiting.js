@@ -13,6 +13,7 @@ export class Waiting {
   #outgoing = new Map(); // the frames that were sent and not accepted yet, by client id
   #tooEarly = new Set(); // the client ids of those that may go since they were sent
   #held = new Set(); // the client ids of those that were refused: they wait for the person
+  #wishes = new Map(); // what the person pressed while one was on its way, by client id: for when it is not taken
 
   // `composer` has isFree (nothing is being written or sent), takeBack(message), discard(message) and note(text).
   constructor({ connection, thread, composer }) {
@@ -84,9 +85,14 @@ export class Waiting {
   // the line.
   refused({ client_id: clientId, code, text, retry_after: seconds }) {
     const isTooEarly = this.#tooEarly.has(clientId);
+    const wish = this.#wishes.get(clientId);
     const sent = this.#end(clientId);
     if (!sent) return false;
     const { conversation } = sent;
+    if (wish && conversation === this.#thread.conversation) {
+      this.#take(clientId, wish);
+      return false;
+    }
     if (code === "still_answering") {
       if (isTooEarly) this.#offer(conversation);
       return false;
@@ -123,6 +129,7 @@ export class Waiting {
     const frame = this.#outgoing.get(clientId);
     this.#outgoing.delete(clientId);
     this.#tooEarly.delete(clientId);
+    this.#wishes.delete(clientId);
     return frame;
   }
 
@@ -166,13 +173,18 @@ export class Waiting {
     const button = event.target.closest("button");
     if (!button) return;
     const { clientId } = button.closest("[data-client-id]").dataset;
-    const message = this.#messages.find((one) => one.client_id === clientId);
-    if (message && !this.#outgoing.has(clientId)) {
-      this.#held.clear();
-      this.#leaveOut(clientId, this.#thread.conversation);
-      if (button.value === "edit") this.#composer.takeBack(message);
-      else this.#composer.discard(message);
-    }
+    if (this.#outgoing.has(clientId)) this.#wishes.set(clientId, button.value);
+    else this.#take(clientId, button.value);
     this.release();
+  }
+
+  // Out of the line: back into the composer, or away.
+  #take(clientId, wish) {
+    const message = this.#messages.find((one) => one.client_id === clientId);
+    if (!message) return;
+    this.#held.clear();
+    this.#leaveOut(clientId, this.#thread.conversation);
+    if (wish === "edit") this.#composer.takeBack(message);
+    else this.#composer.discard(message);
   }
 }
