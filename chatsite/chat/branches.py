@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.http import Http404
 
 from chatsite.chat import access, feed
 from chatsite.chat.models import Conversation, Message, Turn
@@ -110,10 +111,11 @@ def is_being_answered(conversation: Conversation) -> bool:
 def show(conversation: Conversation, leaf: UUID, beside: UUID | None = None, **facts: Any) -> None:
     """From now on, show the branch that ends at `leaf`, with the answer `beside` it if two are to be compared.
 
-    `facts` are other fields to be saved with it.
+    `facts` are other fields to be saved with it. Raises `Http404` if the conversation has been deleted meanwhile.
     """
     fields = {"leaf_id": leaf, "beside_id": beside, **facts}
-    Conversation.objects.filter(pk=conversation.pk).update(**fields)
+    if not Conversation.objects.filter(pk=conversation.pk, deleted_at=None).update(**fields):
+        raise Http404("The conversation has been deleted.")
     for name, value in fields.items():
         setattr(conversation, name, value)
 

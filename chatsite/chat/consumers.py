@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -51,6 +51,8 @@ WAITING_FRAMES = 2000
 ANSWERED = ("send", "edit", "again", "compare", "correct")  # frames that a reply comes of
 PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
+
+Asked = TypeVar("Asked")
 
 
 class Tab:
@@ -112,12 +114,14 @@ class Tab:
                 )
                 await self._have_answered(again, _client_id(frame), with_message=False)
             case "compare":
-                await in_thread(comparing.compare)(
+                compare = partial(
+                    comparing.compare,
                     self.user,
                     reply_id=frame.get("reply"),
                     wanted_route=_text(frame, "route"),
                     wanted_model=_text(frame, "model"),
                 )
+                await in_thread(await self._unless_full(compare))()
             case "correct":
                 await self._correct(frame)
             case "rate":
@@ -148,7 +152,7 @@ class Tab:
                 raise RefusedError("unknown_event")
 
     async def _submit(self, frame: dict[str, Any]) -> None:
-        client_id, came_at = _client_id(frame), time.monotonic()
+        client_id = _client_id(frame)
         submit = partial(
             turns.submit,
             self.user,
@@ -159,25 +163,35 @@ class Tab:
             files=_files(frame),
             waits=frame.get("waits") is True,
         )
-
-        def submit_in_turn() -> Turn:
-            turns.refuse_if_full(self.user, client_id, since=came_at)
-            return submit()
-
-        if admission.was_full():
-            await at_once(turns.refuse_if_full)(self.user, client_id)
-        await self._have_answered(submit_in_turn, client_id, with_message=True)
+        await self._have_answered(submit, client_id, with_message=True)
 
     async def _correct(self, frame: dict[str, Any]) -> None:
-        corrected = await in_thread(corrections.correct)(
-            self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
+        correct = partial(
+            corrections.correct, self.user, reply_id=frame.get("reply"), wanted_route=_text(frame, "route")
         )
-        await self._have_answered(lambda: corrected.turn, None, with_message=False)
+        corrected = await in_thread(await self._unless_full(correct))()
+        await self._tell(await _new(lambda: corrected.turn, with_message=False), None)
         if corrected.text:
             self.deliver({"type": "corrected", "reply": frame.get("reply"), "text": corrected.text})
 
     async def _have_answered(self, ask: Callable[[], Turn], client_id: UUID | None, with_message: bool) -> None:
+        ask = await self._unless_full(ask, client_id)
         await self._tell(await _new(ask, with_message=with_message), client_id)
+
+    async def _unless_full(self, ask: Callable[[], Asked], client_id: UUID | None = None) -> Callable[[], Asked]:
+        """`ask`, to be called in a thread, where it may have to wait for those who are let in.
+
+        Whoever can be refused is refused before that, or, if somebody else has been by then, instead of it.
+        """
+        came_at = time.monotonic()
+        if admission.was_full():
+            await at_once(turns.refuse_if_full)(self.user, client_id)
+
+        def in_turn() -> Asked:
+            turns.refuse_if_full(self.user, client_id, since=came_at)
+            return ask()
+
+        return in_turn
 
     async def _tell(self, frame: Frame, client_id: UUID | None) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""

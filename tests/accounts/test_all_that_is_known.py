@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
@@ -142,7 +143,11 @@ def test_nothing_is_left_of_somebody_who_has_left(
 
 def test_all_that_is_kept_can_be_taken_along(client: Client, alice: Any, everything: set[type[models.Model]]) -> None:
     response: Any = client.get(reverse("export-all"))
-    text = b"".join(response).decode()
+
+    async def read() -> bytes:
+        return b"".join([part async for part in response])
+
+    text = async_to_sync(read)().decode()
     file = orjson.loads(text)
     hers = [row for row in kept_in_the_database() if row.split(":")[0] not in NOT_EXPORTED | {"the index"}]
     marked = {word.split("'")[0] for row in hers for word in row.split(MARK)[1:]}

@@ -214,14 +214,28 @@ async def all_threads_at_work() -> AsyncIterator[None]:
         await asyncio.gather(*saving)
 
 
-async def test_a_refusal_does_not_wait_for_those_who_are_let_in(alice_session: str, settings: Any) -> None:
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "edit", "text": "In other words", "client_id": str(uuid.uuid4())},
+        {"type": "again"},
+        {"type": "compare", "route": "summarise"},
+        {"type": "correct", "route": "summarise"},
+    ],
+)
+async def test_a_refusal_does_not_wait_for_those_who_are_let_in(
+    alice: Any, alice_session: str, settings: Any, event: dict[str, str]
+) -> None:
     settings.WAITING_IN_ALL = 1
+    answered = await make_async(rows.turn)(alice)
     async with tab(alice_session) as alice_tab:
         await send(alice_tab)
         assert (await send(alice_tab))["code"] == "busy"
         look_again_in(60)
         async with all_threads_at_work():
             assert (await send(alice_tab))["code"] == "busy"
+            await alice_tab.send(**{**event, "reply": str(answered.pk), "message": str(answered.message_id)})
+            assert (await alice_tab.until("error"))["code"] == "busy"
 
 
 async def test_who_waits_while_the_site_becomes_full_need_not_look_for_themselves(

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatsite.asgi import application
-from chatsite.chat import feed, turns
+from chatsite.chat import conversations, feed, turns
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -72,6 +72,25 @@ async def test_what_happened_to_a_conversation_before_a_message_is_saved_stays_i
         turn = await alice_tab.until("turn")
     assert turn["title"] == "Another title"
     assert ("Another title" in turn["item"], "data-pinned" in turn["item"]) == (True, True)
+
+
+async def test_nothing_is_said_in_a_conversation_that_is_deleted_meanwhile(
+    alice: Any, alice_session: str, monkeypatch: Any
+) -> None:
+    conversation = (await make_async(rows.turn)(alice)).conversation
+    look = turns.expected
+
+    def meanwhile() -> Any:
+        conversations.delete(alice, conversation_id=conversation.pk)
+        return look()
+
+    monkeypatch.setattr(turns, "expected", meanwhile)
+    client_id = str(uuid.uuid4())
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="send", text="And then?", conversation=str(conversation.pk), client_id=client_id)
+        refused = await alice_tab.until("accepted", "error")
+    assert (refused["type"], refused.get("code"), refused["client_id"]) == ("error", "not_found", client_id)
+    assert await conversation.messages.acount() == 2
 
 
 async def test_answering_again_twice_answers_once(alice: Any, alice_session: str) -> None:
