@@ -62,7 +62,7 @@ class _Keeper(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="lease-keeper", daemon=True)
         self._lease_ms = int(settings.LEASE_SECONDS * 1000)
-        self._interval = settings.LEASE_SECONDS / 4
+        self._interval = settings.LEASE_SECONDS / 6
         self._client = hasty_client(settings.LEASE_SECONDS / 2)
         self._leases: set[Lease] = set()
         self._lock = threading.Lock()
