@@ -15,6 +15,7 @@ from django.urls import reverse
 from chatsite.chat.models import Turn
 from chatsite.documents.models import Attachment
 from chatsite.operations import advice
+from chatsite.routing.queue import BACKGROUND
 from router.models import Correction, Revision, Route, RouteModel
 from router.revisions import draft_is_published
 from workers.jobs import Job
@@ -103,7 +104,7 @@ def _missing_workers() -> list[Task]:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
     unserved = [
         queue
-        for queue in sorted({Turn.queue, Attachment.queue, *of_models})
+        for queue in sorted({Turn.queue, Attachment.queue, BACKGROUND, *of_models})
         if not any(worker.serves(queue) for worker in workers)
     ]
     text = "No worker serves the queue “{}”: what is sent there waits. In the project's folder: {}"

@@ -18,6 +18,7 @@ DEFAULT_GROUP = "default"
 
 # How many tasks one worker runs at once. Remote ones only wait; local ones take turns on the processor.
 _SLOTS = {EMBEDDED: 8, LOCAL: 4, REMOTE: 64}
+KINDS = tuple(_SLOTS)
 
 
 def queue_of(kind: str, group: str) -> str:

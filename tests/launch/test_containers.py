@@ -17,6 +17,7 @@ from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chatsite.transfer.files import MAX_BYTES
 from tests.docs.test_settings_page import settings_read
 from tests.processes import ROOT
 
@@ -50,6 +51,24 @@ def test_containers_run_the_commands_of_the_procfile() -> None:
     for name, command in PROCFILE.items():
         expected = [in_containers.get(word, word) for word in shlex.split(command)]
         assert shlex.split(SERVICES[name]["command"]) == expected
+
+
+def test_every_process_of_the_procfile_is_a_service_and_asked_whether_it_does_its_own_work() -> None:
+    assert SERVICES.keys() == PROCFILE.keys() | {"proxy", "setup", "postgres", "redis"}
+    for name in PROCFILE:
+        asked = name.replace("worker-", "worker ")
+        assert shlex.join(SERVICES[name]["healthcheck"]["test"]) == f"CMD python deploy/healthcheck.py {asked}"
+
+
+def test_the_page_for_operators_names_every_service_and_upgrades_every_process() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = re.search(r"^\| service \|.*?(?=\n\n)", page, re.MULTILINE | re.DOTALL)
+    upgrade = re.search(r"\*\*Workers and reaper\*\*: `(.*?)`", page, re.DOTALL)
+    assert table
+    assert upgrade
+    named = [line.split("|")[1] for line in table[0].splitlines()]
+    assert set(re.findall(r"`([\w-]+)`", " ".join(named))) == SERVICES.keys()
+    assert set(upgrade[1].split()) >= PROCFILE.keys() - {"web"}
 
 
 def test_web_and_reaper_run_the_web_image_and_workers_their_own() -> None:
@@ -92,6 +111,11 @@ def test_every_container_says_whether_it_is_well_and_ends_without_haste(name: st
     assert int(service["stop_grace_period"].removesuffix("s")) > (LONGEST_END_SECONDS if name in PROCFILE else 5)
 
 
+def test_what_containers_say_does_not_fill_the_disk() -> None:
+    for service in SERVICES.values():
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
 def test_redis_keeps_what_it_is_given() -> None:
     words = shlex.split(shlex.split(SERVICES["redis"]["command"])[2])
     options = dict(pairwise(words))
@@ -125,11 +149,12 @@ def test_every_setting_reaches_every_process(name: str) -> None:
 
 def test_the_proxy_takes_what_the_site_takes_and_keeps_metrics_inside() -> None:
     caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
-    limit = re.search(r"max_size (\d+)MB", caddyfile)
-    assert limit
-    assert int(limit[1]) * 1_000_000 == settings.DATA_UPLOAD_MAX_MEMORY_SIZE > settings.MESSAGE_MAX_BYTES
+    limit, limit_of_imports = [int(number) * 1_000_000 for number in re.findall(r"max_size (\d+)MB", caddyfile)]
+    assert limit == settings.DATA_UPLOAD_MAX_MEMORY_SIZE > settings.MESSAGE_MAX_BYTES
+    assert limit_of_imports > MAX_BYTES
     assert re.search(r"@inside path /metrics /metrics/\*\s+respond @inside 404", caddyfile)
     assert "flush_interval -1" in caddyfile
+    assert "TRUSTED_PROXIES" in SERVICES["proxy"]["environment"]
 
 
 def _closure(names: list[Requirement]) -> set[str]:

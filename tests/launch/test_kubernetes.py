@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
+from django.urls import reverse
 
+from chatsite.transfer.files import MAX_BYTES
 from tests.launch.test_containers import LONGEST_END_SECONDS, PROCFILE
 from tests.processes import ROOT
 from workers.reading import MEMORY_BYTES
@@ -146,6 +149,18 @@ def test_the_web_processes_are_reached_by_the_ingress_and_scaled_apart() -> None
     assert "selector" not in OBJECTS["Service"]["nowhere"]["spec"]
     origin = OBJECTS["ConfigMap"]["switchyard"]["data"]["ALLOWED_ORIGINS"]
     assert origin == f"https://{rule['host']}"
+
+
+def test_the_ingress_takes_what_the_site_takes() -> None:
+    limit = {
+        name: int(ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"].removesuffix("m"))
+        for name, ingress in OBJECTS["Ingress"].items()
+    }
+    assert limit["switchyard"] * 2**20 >= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert limit["imports"] * 2**20 > MAX_BYTES
+    (rule,) = OBJECTS["Ingress"]["imports"]["spec"]["rules"]
+    assert [path["path"] for path in rule["http"]["paths"]] == [reverse("import")]
+    assert rule["host"] == OBJECTS["Ingress"]["switchyard"]["spec"]["rules"][0]["host"]
 
 
 def test_what_workers_are_scaled_by_is_exported_and_read() -> None:

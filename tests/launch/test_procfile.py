@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from chatsite.celery import app
 from chatsite.launch.messages import LaunchError
-from chatsite.launch.procfile import read
+from chatsite.launch.procfile import read, worker_command
 from tests.processes import ROOT
+from workers import queue_names
+from workers.jobs import Job
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "8123"}
 
@@ -26,6 +29,20 @@ def test_a_worker_is_named_after_its_queue() -> None:
     for process in read(ROOT / "Procfile", ENVIRONMENT):
         if process.queue:
             assert process.command[process.command.index("-Q") + 1] == process.queue
+
+
+def test_every_queue_that_something_waits_in_has_a_worker_and_no_other() -> None:
+    of_jobs = {kind.queue for kind in Job.kinds() if isinstance(kind.queue, str)}
+    of_models = {queue_names.queue_of(kind, "") for kind in queue_names.KINDS}
+    served = {process.queue for process in read(ROOT / "Procfile", ENVIRONMENT)} - {None}
+    assert served == of_jobs | of_models
+    assert app.conf.task_default_queue in served
+
+
+@pytest.mark.parametrize("queue", queue_names.KINDS)
+def test_a_worker_for_a_group_of_models_is_started_as_the_one_of_the_procfile_is(queue: str) -> None:
+    command = queue_names.start_command(queue).partition(" ")[2]
+    assert command == worker_command(ROOT / "Procfile", queue).partition(" ")[2]
 
 
 def test_comments_and_empty_lines_are_no_processes(tmp_path: Path) -> None:
