@@ -85,13 +85,14 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"".join(map(framed, [*last, b"data: [DONE]\n\n"])) + b"0\r\n\r\n")
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=2048)
+async def main(host: str, port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Connection, host, port, backlog=2048)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
-    uvloop.run(main(parser.parse_args().port))
+    uvloop.run(main(**vars(parser.parse_args())))

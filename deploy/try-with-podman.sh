@@ -1,10 +1,11 @@
 #!/bin/sh
 # Builds the images of docker-compose.yml and runs the whole stack with podman, as root, on a machine that may reach no
-# registry of images; shows that it works, and takes everything away again.
+# registry of images; uses it as people do (`visit.py`), scales it and stops it; takes everything away again. The last line
+# says PASSED, or at what it FAILED.
 #
-#   deploy/try-with-podman.sh            everything, about ten minutes and 8 GB, most of them given back at the end
-#   KEEP=1 deploy/try-with-podman.sh     leaves it running, for a look around; KEEP=0 once more takes it away
-#    BUILD=0 deploy/try-with-podman.sh     with the images that are there
+#   deploy/try-with-podman.sh             everything, about ten minutes and 8 GB, most of them given back at the end
+#   KEEP=1 deploy/try-with-podman.sh      leaves it there, for a look around; KEEP=0 once more takes it away
+#   BUILD=0 deploy/try-with-podman.sh     with the images that are there
 #
 # Needs on Debian or Ubuntu: apt-get install --no-install-recommends podman runc netavark aardvark-dns iptables catatonit
 # uidmap debootstrap, and a Python 3.11 with which pip reaches packages (PYTHON=python3.11).
@@ -15,9 +16,9 @@ cd "$(dirname "$0")/.."
 
 work=${WORK:-/var/tmp/switchyard-podman}
 python=${PYTHON:-python3.11}
-port=${PORT:-18080}
+port=${PORT:-18443}
 mkdir -p "$work"
-say() { printf '\n== %s\n' "$*"; }
+say() { step=$*; printf '\n== %s\n' "$step"; }
 
 # --- podman, with its storage in a folder of its own --------------------------------------------------------------------
 cat > "$work/containers.conf" <<END
@@ -44,14 +45,15 @@ compose() {
 }
 containers() { podman ps --filter "label=io.podman.compose.project=switchyard" "$@"; }
 remove_containers() { # with what was added by --scale, which `compose down` forgets
-    containers --all --quiet | xargs -r podman rm --force --time 10 >/dev/null 2>&1
+    { containers --all --quiet; podman ps --all --quiet --filter name=upstream; } |
+        xargs -r podman rm --force --time 10 >/dev/null 2>&1
     podman volume prune --force >/dev/null 2>&1
 }
 take_away() {
     say "Taking everything away"
     remove_containers
     podman system reset --force >/dev/null 2>&1 || true
-    rm -rf "$work/storage" "$work/run" "$work/root" "$work/wheels" "$work/env"
+    rm -rf --one-file-system "$work/storage" "$work/run" "$work/root" "$work/wheels" "$work/env"
 }
 
 # --- what registries would have -----------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ import_debian() {
         --no-install-recommends python3 python3-venv redis-server postgresql-15 caddy wget ca-certificates && apt-get clean' \
         >/dev/null
     tar -C "$work/root" -c . | podman import --quiet - localhost/debian >/dev/null
-    rm -rf "$work/root"
+    rm -rf --one-file-system "$work/root"
 }
 stand_ins() {
     say "One Debian stands in for Python, Redis, PostgreSQL and Caddy"
@@ -84,6 +86,7 @@ END
     stand_in caddy <<'END'
 FROM localhost/debian
 ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data
+RUN mkdir -p /config/caddy /data/caddy
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
 END
     stand_in postgres <<'END'
@@ -133,62 +136,124 @@ is_healthy() {
     has "$1" 0 && return 1
     for name in $(containers --format '{{.Names}}' | grep "_$1_"); do podman healthcheck run "$name" || return 1; done
 }
+must_fail() { # COMMAND...
+    if "$@"; then echo "This should not have worked: $*"; exit 1; fi
+}
 count_of() { containers --format '{{.Names}}' | grep -c "_$1_"; }
 has() { [ "$(count_of "$1")" -eq "$2" ]; }
 
-case ${KEEP:-} in 0) take_away; exit 0 ;; 1) ;; *) trap take_away EXIT; trap 'exit 130' INT TERM ;; esac
+finish() {
+    status=$? at=$step
+    [ "${KEEP:-}" = 1 ] || take_away
+    if [ "$status" = 0 ]; then say "PASSED"; else say "FAILED at: $at"; fi
+}
+[ "${KEEP:-}" != 0 ] || { take_away; exit 0; }
+trap finish EXIT
+trap 'exit 130' INT TERM
 
+tokens=600 # of a remote answer, ten a second: it is being written while workers come and go
 cat > "$work/env" <<END
 SECRET_KEY=$(head -c 48 /dev/urandom | base64 | tr -d '\n')
-ALLOWED_ORIGINS=http://localhost:$port
-SITE_ADDRESSES=:8080
-HTTP_PORT=127.0.0.1:$port
-HTTPS_PORT=127.0.0.1:$((port + 1))
+ALLOWED_ORIGINS=https://localhost:$port
+SITE_ADDRESSES=https://localhost
+HTTP_PORT=127.0.0.1:$((port + 1))
+HTTPS_PORT=127.0.0.1:$port
 POSTGRES_PASSWORD=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')
 REDIS_PASSWORD=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')
+OPENAI_BASE_URL=http://upstream:9100/v1
+OPENAI_MODEL=itl100-n$tokens
+PROVIDER_PRIVATE_HOSTS=upstream:9100
+METRICS_TOKEN=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')
 END
 
 mkdir -p "$work/wheels"
 [ "${BUILD:-}" = 0 ] || build
-podman images --filter reference='switchyard-*' --format '{{.Repository}} {{.Size}}'
 say "The web image has no torch, the worker image has it"
-podman run --rm --ulimit host localhost/switchyard-web python -c \
-    'from importlib.util import find_spec; import os; assert not find_spec("torch"); print("web: no torch, user", os.getuid())'
-podman run --rm --ulimit host localhost/switchyard-worker python -c \
-    'from importlib.util import find_spec; import os; assert find_spec("torch"); print("worker: torch, user", os.getuid())'
+podman images --filter reference='switchyard-*' --format '{{.Repository}} {{.Size}}'
+has_torch='from importlib.util import find_spec; raise SystemExit(not find_spec("torch"))'
+must_fail podman run --rm --ulimit host localhost/switchyard-web python -c "$has_torch" 2>/dev/null
+podman run --rm --ulimit host localhost/switchyard-worker python -c "$has_torch"
 
 say "Start"
 # In the order that docker compose takes from `depends_on`, because podman 4 knows neither "healthy" nor "completed".
 processes=$(sed "s/:.*//" Procfile)
 remove_containers # of a try before, whose passwords were others
+began=$(date +%s)
 compose up -d --no-deps postgres redis
 for service in postgres redis; do wait_for 60 "$service" is_healthy "$service"; done
+podman run --detach --name upstream --ulimit host --network switchyard_inside --volume "$PWD/bench:/app/bench:ro" \
+    localhost/switchyard-web python -m bench.upstream --host 0.0.0.0 >/dev/null
 compose run --rm --no-deps setup
-# shellcheck disable=SC2086  (a list)
+# shellcheck disable=SC2086
 compose up -d --no-deps $processes proxy
 for service in $processes proxy; do
     wait_for 300 "$service" is_healthy "$service"
-    echo "$service is healthy"
+    echo "$service is healthy after $(($(date +%s) - began)) s"
 done
 
-say "Through the proxy"
-page=$(wget -q -S -O - "http://localhost:$port/sign-in/" 2>&1)
-printf '%s\n' "$page" | grep -E 'HTTP/|Content-Security-Policy|<title>'
-wget -q -S -O /dev/null "http://localhost:$port/metrics" 2>&1 | grep HTTP/ || true
-link=$(compose exec -T web python manage.py sign_in_link | tail -1)
-"$work/tools/bin/python" deploy/ask_over_socket.py "$link"
+say "Nobody is root or has capabilities, and no file system but PostgreSQL's can be written"
+for name in $(containers --format '{{.Names}}'); do
+    must_fail [ "$(podman exec "$name" id -u)" = 0 ]
+    podman exec "$name" grep -q 'CapEff:.0*$' /proc/self/status
+    case $name in *_postgres_*) ;; *) podman exec "$name" grep -q '^[^ ]* / [^ ]* ro,' /proc/mounts ;; esac
+done
+podman stats --no-stream --format '{{.Name}} {{.MemUsage}}'
 
-say "Four remote workers, two web processes"
+say "Through the proxy, over TLS"
+podman exec switchyard_proxy_1 cat /data/caddy/pki/authorities/local/root.crt > "$work/root.crt"
+get() { wget -q -S -O - --ca-certificate "$work/root.crt" "https://localhost:$port$1" 2>&1; }
+page=$(get /sign-in/)
+printf '%s\n' "$page" | grep -E 'HTTP/|Content-Security-Policy|Strict-Transport|<title>'
+get /metrics | grep 'HTTP/.* 404'
+compose exec -T web python -c 'import os, urllib.request
+asked = urllib.request.Request("http://127.0.0.1:8000/metrics", headers={"Authorization": "Bearer " + os.environ["METRICS_TOKEN"]})
+print(urllib.request.urlopen(asked).read().decode())' > "$work/metrics"
+for process in $processes; do
+    queue=${process#worker-}
+    [ "$queue" = "$process" ] ||
+        grep "switchyard_queue_jobs{queue=\"$queue\",state=\"waiting\"}" "$work/metrics" # what Kubernetes scales by
+done
+visit() { # WHAT...
+    SSL_CERT_FILE=$work/root.crt "$work/tools/bin/python" deploy/visit.py \
+        "$(compose exec -T web python manage.py sign_in_link | tail -1)" "$@"
+}
+visit summary
+
+say "A file, read by worker-files; everything exported, and imported by worker-background"
+visit file
+visit move
+
+say "Four remote workers and two web processes, while an answer is being written"
+visit stream "$tokens" > "$work/answer" &
+asking=$!
+wait_for 120 "the first token" grep -q begins "$work/answer"
 compose up -d --no-deps --scale worker-remote=4 worker-remote
-compose up -d --no-deps --scale web=2 web
 wait_for 60 "four remote workers" has worker-remote 4
-wait_for 120 "the new workers" is_healthy worker-remote
-wait_for 120 "the new web process" is_healthy web
-compose exec -T web python manage.py shell -c 'from workers import presence
-serving = [process.name for process in presence.processes() if process.serves("remote")]
-print("they say themselves that they serve the queue remote:", *serving)
+wait_for 300 "the new workers" is_healthy worker-remote
+compose exec -T web python manage.py shell --verbosity 0 -c 'from workers import presence
+serving = [process for process in presence.processes() if process.serves("remote")]
+print("they say themselves that they serve the queue remote:", *(process.name for process in serving))
 assert len(serving) == 4'
-"$work/tools/bin/python" deploy/ask_over_socket.py "$(compose exec -T web python manage.py sign_in_link | tail -1)"
+wait "$asking"
+cat "$work/answer"
+compose up -d --no-deps --scale web=2 web
+wait_for 300 "the new web process" is_healthy web
+visit summary
+
+say "The worker that writes an answer is stopped: another one writes it"
+visit stream "$tokens" > "$work/answer" &
+asking=$!
+wait_for 120 "the first token" grep -q begins "$work/answer"
+note_writer() {
+    compose exec -T web python manage.py shell --verbosity 0 -c 'from workers import presence
+for process in presence.processes():
+    if process.running and process.serves("remote"):
+        print(process.name.partition(":")[0])' > "$work/writer" && [ -s "$work/writer" ]
+}
+wait_for 60 "a worker that says that it writes" note_writer
+podman stop --time 30 "$(cat "$work/writer")"
+wait "$asking"
+cat "$work/answer"
 
 say "Stop: processes first, then what they need, as docker compose does"
 began=$(date +%s)
@@ -196,4 +261,5 @@ containers --format '{{.Names}}' | grep -v -e postgres -e redis | xargs -P 20 -n
 echo "the processes stopped in $(($(date +%s) - began)) s"
 compose stop --timeout 60 redis postgres >/dev/null
 containers --all --format '{{.Names}} {{.Status}}'
-! containers --all --format '{{.Status}}' | grep -F 'Exited (137)' # that is, killed
+containers --all --format '{{.Status}}' > "$work/status"
+must_fail grep -F 'Exited (137)' "$work/status" # that is, killed
