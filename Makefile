@@ -25,7 +25,7 @@ test:
 test-rabbitmq:
 	@scripts/install.sh dev
 	scripts/with-rabbitmq.sh $(python) -m pytest tests/rabbitmq tests/chat/test_answers.py tests/chat/test_draining.py \
-	    tests/faults
+	    tests/documents/test_answers.py tests/transfer/test_transfer.py::test_a_worker_imports tests/faults
 
 check:
 	@scripts/install.sh dev

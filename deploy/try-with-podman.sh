@@ -197,6 +197,7 @@ for name in $(containers --format '{{.Names}}'); do
     podman exec "$name" grep -q 'CapEff:.0*$' /proc/self/status
     case $name in *_postgres_*) ;; *) podman exec "$name" grep -q '^[^ ]* / [^ ]* ro,' /proc/mounts ;; esac
 done
+podman exec switchyard_worker-local_1 touch /models/kept # what is downloaded
 podman stats --no-stream --format '{{.Name}} {{.MemUsage}}'
 
 say "Through the proxy, over TLS"
