@@ -249,7 +249,7 @@ if _redis_url.scheme not in ("redis", "rediss", "unix") or not has_valid_port(_r
     raise ImproperlyConfigured("REDIS_URL takes redis://:password@host:port/0 (rediss:// for TLS).")
 if not DEBUG and _redis_url.scheme != "unix" and not _redis_url.password:
     raise ImproperlyConfigured("REDIS_URL has no password: whoever reaches that Redis could read and write answers.")
-LEASE_SECONDS: float = env.float("LEASE_SECONDS", 1.5, validate=at_least(0.5))
+LEASE_SECONDS: float = env.float("LEASE_SECONDS", 2.0, validate=at_least(0.5))
 STREAM_TTL_SECONDS: int = env.int("STREAM_TTL_SECONDS", 3600, validate=at_least(60))
 SHUTDOWN_GRACE_SECONDS: float = env.float("SHUTDOWN_GRACE_SECONDS", 15.0, validate=at_least(0))
 MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))

@@ -178,7 +178,7 @@ class Answers(RuleBasedStateMachine):
     @rule()
     def the_reaper_looks(self) -> None:
         self.reaper._patient_until = 0.0
-        for _ in range(reaper.SCANS_WITHOUT_LEASE):
+        for _ in range(reaper.SCANS_IN_NO_HAND):
             self.reaper.scan()
 
     @rule()

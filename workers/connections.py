@@ -6,6 +6,7 @@ lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.lease
 cancel:<reply id>       a person has pressed stop
 process:<host>:<pid>     what a worker process says of itself (`workers.presence`)
 processes               the names of all of them
+alive:<process>         a channel that this process subscribes to while it lives, on which nobody speaks
 drain:<process>         an admin asks a worker process to drain, or to resume (`workers.draining`)
 failures:<minute>       how often providers failed, and how (`workers.failures`)
 throttle:…              how often strangers did something lately (`chatsite.accounts.throttling`)

@@ -1,9 +1,9 @@
 """Leases: how everyone knows that a running job has a living process behind it.
 
-One timer thread per process renews the leases of all its jobs and says what the process is (`workers.presence`). It
-looks whether somebody pressed stop, or wants the process to drain. It does not depend on tokens: a provider that thinks
-for a minute is not taken for dead. Nor does it wait for a reply of Redis until a lease has run out: a reply
-that is lost costs none, and one that takes less than half a lease is waited for.
+A lease names the process that holds it. One timer thread per process renews the leases of all its jobs and says what
+the process is (`workers.presence`). It looks whether somebody pressed stop, or wants the process to drain. It does not
+depend on tokens: a provider that thinks for a minute is not taken for dead. Nor does it wait for a reply of Redis until
+a lease has run out: a reply that is lost costs none, and one that takes less than half a lease is waited for.
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ class _Keeper(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="lease-keeper", daemon=True)
         self._lease_ms = int(settings.LEASE_SECONDS * 1000)
-        self._interval = settings.LEASE_SECONDS / 6
+        self._interval = min(presence.WRITE_SECONDS, settings.LEASE_SECONDS / 4)
         self._client = hasty_client(settings.LEASE_SECONDS / 2)
+        self._tie = presence.Tie(self._client)
         self._leases: set[Lease] = set()
         self._lock = threading.Lock()
 
     def hold(self, lease: Lease) -> None:
-        client().set(lease.key, 1, px=self._lease_ms)  # may raise: then nobody would drop it
+        client().set(lease.key, self._tie.name, px=self._lease_ms)  # may raise: then nobody would drop it
         with self._lock:
             self._leases.add(lease)
 
@@ -98,7 +99,7 @@ class _Keeper(threading.Thread):
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.get(wish_key(presence.own.name))
             for lease in leases:
-                pipeline.set(lease.key, 1, px=self._lease_ms)
+                pipeline.set(lease.key, self._tie.name, px=self._lease_ms)
             presence.own.write(pipeline, self._lease_ms)
             if watched:
                 pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
@@ -110,6 +111,8 @@ class _Keeper(threading.Thread):
         presence.own.on_tick()
         if wish:
             draining.heed(wish, self._client)
+        if presence.own.name:
+            self._tie.hold(presence.own.name)
 
 
 _lock = threading.Lock()

@@ -1,8 +1,11 @@
-"""Presence: what every worker process says of itself, and who is there.
+"""Presence: what every worker process says of itself, who is there, and who has died.
 
 A worker process keeps one value in Redis, under `process:<host>:<pid>`, with the life of a lease. The timer of
 `workers.leases` writes it again and again, and at once after a change. The set `processes` has the names, so nobody
 has to search for them; a name whose value has run out is taken off by whoever reads it.
+
+It also holds a tie: a connection to Redis that subscribes to a channel of its own, on which nobody speaks. However a
+process dies, its system closes that at once, and Redis tells how many subscribers a channel has.
 """
 
 from __future__ import annotations
@@ -18,11 +21,14 @@ from typing import Any
 
 import orjson
 import psutil
+from django.conf import settings
 
 from workers.code import own_code
 from workers.connections import client
 
 INDEX = "processes"
+WRITE_SECONDS = 0.25
+SILENT_SECONDS = 0.6  # two times that nothing was written
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ def key(name: str) -> str:
     return f"process:{name}"
 
 
+def tie_channel(name: str) -> str:
+    """The channel that the process `name` subscribes to."""
+    return f"alive:{name}"
+
+
 def parse(value: bytes) -> Process:
     """A process from its value. Fields that other versions of the code have, or lack, do no harm."""
     known = {field.name for field in fields(Process)}
@@ -67,6 +78,45 @@ def processes() -> list[Process]:
     if gone := [name for name, value in zip(names, values, strict=True) if value is None]:
         client().srem(INDEX, *gone)
     return [parse(value) for value in values if value is not None]
+
+
+def dead(names: Iterable[str]) -> set[str]:
+    """Of these processes, those that have died: their ties are cut, and they are silent. Raises `redis.RedisError`.
+
+    Either alone says nothing: the connection of one that lives can break, and one that is frozen is silent as well.
+    """
+    asked = list(names)
+    if not asked:
+        return set()
+    with client().pipeline(transaction=False) as pipeline:
+        pipeline.pubsub_numsub(*map(tie_channel, asked))
+        for name in asked:
+            pipeline.pttl(key(name))
+        tied, *lives_ms = pipeline.execute()
+    silent_ms = (settings.LEASE_SECONDS - SILENT_SECONDS) * 1000
+    found = zip(asked, tied, lives_ms, strict=True)
+    return {name for name, (_, subscribers), life_ms in found if not subscribers and life_ms < silent_ms}
+
+
+class Tie:
+    """The tie of this process."""
+
+    def __init__(self, client: Any) -> None:
+        self._subscription = client.pubsub()
+        self._name = ""
+
+    def hold(self, name: str) -> None:
+        """Make it, or mend it where it is broken. To be called again and again; raises `redis.RedisError`."""
+        if name != self._name:
+            self._subscription.subscribe(tie_channel(name))
+            self._name = name
+        while self._subscription.get_message():  # reads nothing of interest, and notices the end of the connection
+            pass
+
+    @property
+    def name(self) -> str:
+        """The process that is tied; empty while there is none."""
+        return self._name
 
 
 def is_served(queue: str) -> bool:

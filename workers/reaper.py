@@ -5,7 +5,8 @@ Once per `SCAN_SECONDS` it looks at the open rows of every kind of job:
 * queued, for a while neither in a queue nor in a worker's hand: published again (harmless if wrong: a claim happens
   once);
 * held, though it is its person's turn: released;
-* running, and without a lease on two scans in a row: a new attempt, which goes first;
+* running, and on two scans in a row in nobody's hand, as its lease has run out or its process has died: a new attempt,
+  which goes first;
 * out of attempts: quarantined, and whoever waits for the reply is told.
 
 It also keeps the line: what those who wait are told (`workers.line`).
@@ -37,7 +38,7 @@ from django.db import OperationalError as DatabaseAwayError
 from django.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from workers import broker, isolation
+from workers import broker, isolation, presence
 from workers.connections import client, looking_key, server_run
 from workers.jobs import Job
 from workers.leases import lease_key
@@ -47,7 +48,7 @@ from workers.logs import about
 logger = logging.getLogger(__name__)
 
 SCAN_SECONDS = 0.25
-SCANS_WITHOUT_LEASE = 2
+SCANS_IN_NO_HAND = 2
 # A new attempt may be in the hand of a worker that dies as well, before it claims it: whoever watches that answer waits
 # for its lease and for this.
 LOST_AFTER_SECONDS = 1.0
@@ -85,7 +86,7 @@ class Reaper:
     def __init__(self) -> None:
         self._token = secrets.token_hex(8)
         self._first_seen: dict[_Sighting, float] = {}
-        self._leaseless: dict[_Sighting, int] = {}
+        self._in_no_hand: dict[_Sighting, int] = {}  # on how many scans in a row
         self._passed_over: set[_Sighting] = set()
         self._run_id = ""
         self._patient_until = 0.0
@@ -160,7 +161,7 @@ class Reaper:
     def _publish_lost(self, waiting: list[_Sighting]) -> None:
         jobs: dict[broker.TaskKey, tuple[_Sighting, Job]] = {}
         queued: dict[str, set[broker.TaskKey]] = {}
-        for sighting, job in self._loaded(_without_lease(waiting)):  # one with a lease is about to be claimed
+        for sighting, job in self._loaded(_in_no_hand(waiting)):  # one with a lease is about to be claimed
             with self._passing_over(sighting):
                 key = (str(job.pk), job.attempt)
                 queued.setdefault(job.queue, set()).add(key)
@@ -172,8 +173,8 @@ class Reaper:
                 del self._first_seen[sighting]
 
     def _recover_dead(self, running: list[_Sighting]) -> None:
-        self._leaseless = {s: self._leaseless.get(s, 0) + 1 for s in _without_lease(running)}
-        for sighting in [s for s, scans in self._leaseless.items() if scans >= SCANS_WITHOUT_LEASE]:
+        self._in_no_hand = {s: self._in_no_hand.get(s, 0) + 1 for s in _in_no_hand(running)}
+        for sighting in [s for s, scans in self._in_no_hand.items() if scans >= SCANS_IN_NO_HAND]:
             with self._passing_over(sighting):
                 if job := sighting.load():
                     with about(reply_id=job.reply_id):
@@ -227,6 +228,10 @@ def _open_jobs() -> Iterable[_Sighting]:
             yield _Sighting(kind, pk, attempt, status, person_id if is_held else None)
 
 
-def _without_lease(sightings: list[_Sighting]) -> list[_Sighting]:
-    leases = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in sightings]) if sightings else []
-    return [s for s, lease in zip(sightings, leases, strict=True) if lease is None]
+def _in_no_hand(sightings: list[_Sighting]) -> list[_Sighting]:
+    """Those without a lease, or with that of a process that has died."""
+    kept = client().mget([lease_key(s.kind, s.pk, s.attempt) for s in sightings]) if sightings else []
+    holders = [None if holder is None else holder.decode() for holder in kept]
+    # One without a tie does not say who it is, one of an earlier version says "1".
+    dead = presence.dead({name for name in holders if name and ":" in name})
+    return [s for s, holder in zip(sightings, holders, strict=True) if holder is None or holder in dead]

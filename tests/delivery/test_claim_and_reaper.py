@@ -206,7 +206,7 @@ def test_a_reply_of_redis_that_never_comes_costs_no_lease(
         settings.REDIS_URL, settings.LEASE_SECONDS = f"redis://127.0.0.1:{proxy.port}/0", 4.0
         monkeypatch.setattr(leases, "_instance", None)
         with Lease(Completion, completion.pk, 1):
-            wait_until(lambda: direct.getset(key, "not renewed") == b"1", what="a lease")
+            wait_until(lambda: direct.getset(key, "not renewed") == b"", what="a lease")
             direct.pexpire(key, 4000)
             proxy.lose()
             wait_until(lambda: direct.get(key) != b"not renewed", what="a renewal")

@@ -1,0 +1,88 @@
+"""A process that dies is missed at once; one that is frozen, or whose connection breaks, is not taken for dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests import processes
+from tests.backends.fake_provider import FakeProvider
+from tests.processes import wait_until
+from workers import presence
+from workers.connections import client
+from workers.models import Completion, Model
+from workers.reaper import Reaper
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+Connect = Callable[..., list[Model]]
+TEXT = "".join(f"t{n} " for n in range(60))
+
+
+@pytest.fixture
+def reaper(settings: Any) -> Reaper:
+    """One that has been on duty for long, and knows leases that last for minutes."""
+    settings.LEASE_SECONDS = 300.0
+    subject = Reaper()
+    subject._notice_restart()
+    subject._patient_until = 0.0
+    return subject
+
+
+@pytest.fixture
+def _forgotten() -> Iterator[None]:
+    """What says that it lives for minutes, and was killed, is not there for the tests that follow."""
+    yield
+    client().delete(*map(presence.key, (name.decode() for name in client().smembers(presence.INDEX))))
+
+
+def is_tied(name: str) -> bool:
+    [(_, subscribers)] = client().pubsub_numsub(presence.tie_channel(name))
+    return bool(subscribers)
+
+
+def silent_seconds(name: str) -> float:
+    return 300.0 - float(client().pttl(presence.key(name))) / 1000
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_only_the_dead_are_missed(
+    transactional_db: None, provider: FakeProvider, connect: Connect, reaper: Reaper
+) -> None:
+    (gated,) = connect("gate10-tokens60")
+    prompt = [{"role": "user", "content": "Tell me a story"}]
+    completion = Completion.objects.create(reply_id=uuid.uuid4(), role="generate", model=gated, prompt=prompt)
+    row = Completion.objects.filter(pk=completion.pk)
+
+    def scan_until(is_so: Callable[[], bool], what: str) -> None:
+        def scan() -> bool:
+            reaper.scan()
+            return is_so()
+
+        wait_until(scan, 30, what)
+
+    with processes.worker(gated.queue, LEASE_SECONDS="300") as first:
+        completion.publish()
+        wait_until(row.filter(status="running").exists, 30, "an answer that is being written")
+        name = next(process.name for process in presence.processes() if process.name.endswith(f":{first.pid}"))
+        wait_until(lambda: is_tied(name), what="the tie")
+        client().client_kill_filter(_type="pubsub")
+        scan_until(lambda: is_tied(name), "the tie to be mended")
+        os.kill(first.pid, signal.SIGSTOP)
+        scan_until(lambda: silent_seconds(name) > 2 * presence.SILENT_SECONDS, "the process to be silent")
+        assert row.get().attempt == 1
+        began = time.monotonic()
+        first.send(signal.SIGKILL)
+        scan_until(row.filter(attempt=2, deaths=1).exists, "another attempt")
+        assert time.monotonic() - began < 300, "the lease had run out"
+    with processes.worker(gated.queue):
+        provider.release()
+        wait_until(row.filter(status="done").exists, 30, "the answer")
+    completion.refresh_from_db()
+    assert completion.text == TEXT
