@@ -11,6 +11,7 @@
 # uidmap debootstrap, and a Python 3.11 with which pip reaches packages (PYTHON=python3.11).
 # The images that the Dockerfile and the compose file name are stood in for by one Debian bookworm with its own Python,
 # Redis, PostgreSQL and Caddy, unless PULL=1 has the real ones pulled.
+# shellcheck disable=SC2032,SC2033
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -39,14 +40,16 @@ END
 export CONTAINERS_CONF="$work/containers.conf" CONTAINERS_STORAGE_CONF="$work/storage.conf"
 [ -x "$work/tools/bin/podman-compose" ] ||
     { "$python" -m venv "$work/tools" && "$work/tools/bin/pip" install --quiet podman-compose==1.6.0 websockets; }
+# Without systemd it would complain of that for every container.
+podman() { command podman --log-level fatal "$@"; }
 compose() {
-    "$work/tools/bin/podman-compose" --env-file "$work/env" --podman-run-args=--ulimit=host \
+    "$work/tools/bin/podman-compose" --podman-args="--log-level fatal" --env-file "$work/env" --podman-run-args=--ulimit=host \
         --podman-build-args="--isolation=chroot --volume $work/wheels:/wheels:ro" "$@"
 }
 containers() { podman ps --filter "label=io.podman.compose.project=switchyard" "$@"; }
 remove_containers() { # with what was added by --scale, which `compose down` forgets
     { containers --all --quiet; podman ps --all --quiet --filter name=upstream; } |
-        xargs -r podman rm --force --time 10 >/dev/null 2>&1
+        xargs -r podman --log-level fatal rm --force --time 10 >/dev/null 2>&1
     podman volume prune --force >/dev/null 2>&1
 }
 take_away() {
@@ -258,7 +261,7 @@ cat "$work/answer"
 
 say "Stop: processes first, then what they need, as docker compose does"
 began=$(date +%s)
-containers --format '{{.Names}}' | grep -v -e postgres -e redis | xargs -P 20 -n 1 podman stop --time 30 >/dev/null
+containers --format '{{.Names}}' | grep -v -e postgres -e redis | xargs -P 20 -n 1 podman --log-level fatal stop --time 30 >/dev/null
 echo "the processes stopped in $(($(date +%s) - began)) s"
 compose stop --timeout 60 redis postgres >/dev/null
 containers --all --format '{{.Names}} {{.Status}}'
