@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from django.db import connections
@@ -35,16 +36,20 @@ class Child:
 
 
 class Forker:
-    """The copy, made where this is made. Its children call `run` with the words that they are given."""
+    """The copy, made where this is made. Its children call `run` with the words that they are given.
 
-    def __init__(self, run: Callable[..., None]) -> None:
+    Where one ends with another status than 0, its witness, a process of its own that outlives this one, calls `judge`
+    with the status and the words.
+    """
+
+    def __init__(self, run: Callable[..., None], judge: Callable[..., None]) -> None:
         connections.close_all()
         client().connection_pool.disconnect()
         self._requests, requests = socket.socketpair()
         if not os.fork():
             try:  # whatever happens, the copy must not go on as a second worker
                 self._requests.close()
-                _serve(requests, run)
+                _serve(requests, run, judge)
             finally:
                 os._exit(1)
         requests.close()
@@ -58,7 +63,7 @@ class Forker:
         return Child(report)
 
 
-def _serve(requests: socket.socket, run: Callable[..., None]) -> NoReturn:
+def _serve(requests: socket.socket, run: Callable[..., None], judge: Callable[..., None]) -> NoReturn:
     """Until the process that this is a copy of has ended. Nobody has to wait for those who are forked here."""
     gc.freeze()  # a child that looks through all of it would have to copy it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -72,13 +77,13 @@ def _serve(requests: socket.socket, run: Callable[..., None]) -> NoReturn:
             if not os.fork():
                 try:
                     requests.close()
-                    _witness(report, run)
+                    _witness(report, run, judge)
                 finally:
                     os._exit(1)
 
 
-def _witness(report: socket.socket, run: Callable[..., None]) -> NoReturn:
-    """Fork the child, and say how it ended."""
+def _witness(report: socket.socket, run: Callable[..., None], judge: Callable[..., None]) -> NoReturn:
+    """Fork the child, judge how it ended, and say so."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with report.makefile("r") as told:
         words = told.readline().split()
@@ -86,10 +91,15 @@ def _witness(report: socket.socket, run: Callable[..., None]) -> NoReturn:
     if not child:
         report.close()
         _run(run, words)
-    _, status = os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
-        report.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    finally:  # the worker may be gone
+        if status:
+            judge(status, *words)
+    except Exception:
+        logger.exception("How %s ended could not be told", " ".join(words))
+    finally:
+        with suppress(OSError):  # the worker may be gone
+            report.sendall(f"{status}\n".encode())
         os._exit(0)
 
 

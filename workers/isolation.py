@@ -2,8 +2,9 @@
 
 A worker runs many jobs in one process. When that dies, each of them could be the cause, and most are not: so a death
 in company costs an attempt and convicts nobody. Who was there at every death but the last one allowed runs alone, in a
-child process of the worker. If the child dies and the worker lives to see it, the job is to blame, and quarantined. If
-the worker dies too, somebody killed both, and the job is tried again, alone.
+child process of the worker. If the child dies and its witness lives to see it, the job is to blame, and quarantined.
+The witness is a process of its own, which holds nothing else: the worker may die meanwhile, of another job. If the
+witness dies too, somebody killed them all, and the job is tried again, alone.
 
 Children are forked by a copy of the worker from before it had threads (`workers.forking`), which takes milliseconds.
 """
@@ -35,7 +36,7 @@ _forker: Forker | None = None
 def prepare() -> None:
     """In a worker that begins, and has no threads yet: make the copy that forks."""
     global _forker
-    _forker = Forker(_run)
+    _forker = Forker(_run, _judge)
 
 
 def suspect(kind: type[Job], pk: Any, attempt: int) -> Job | None:
@@ -47,7 +48,7 @@ def suspect(kind: type[Job], pk: Any, attempt: int) -> Job | None:
 
 
 def run_alone(job: Job) -> None:
-    """Run this attempt in a process of its own, and quarantine the job if that dies of it."""
+    """Run this attempt in a process of its own, and return when that has ended."""
     if not _forker:
         raise RuntimeError("Only a worker can run something alone.")
     label, pk, attempt = job._meta.label, str(job.pk), job.attempt
@@ -59,10 +60,7 @@ def run_alone(job: Job) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         return
     logger.warning("%s %s: attempt %d runs alone", label, pk, attempt)
-    if status := child.wait():
-        type(job).claim(pk, attempt)  # in case it did not come that far
-        job.refresh_from_db(fields=["error_detail"])
-        quarantine(job, f"Ended its own process (exit status {status}). {job.error_detail}".strip())
+    child.wait()
 
 
 def _run(label: str, pk: str, attempt: str) -> None:
@@ -75,6 +73,14 @@ def _run(label: str, pk: str, attempt: str) -> None:
         logger.exception("The isolated attempt %s of %s %s could not go on", attempt, label, pk)
     finally:
         tracing.flush()
+
+
+def _judge(status: int, label: str, pk: str, attempt: str) -> None:
+    """In the witness: what ended its own process is to blame."""
+    kind = apps.get_model(label)
+    kind.claim(pk, int(attempt))  # in case it did not come that far
+    if job := kind._default_manager.filter(pk=pk, attempt=int(attempt)).first():
+        quarantine(job, f"Ended its own process (exit status {status}). {job.error_detail}".strip())
 
 
 def quarantine(job: Job, detail: str) -> None:

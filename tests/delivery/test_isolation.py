@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from tests.processes import wait_until
 from workers import isolation, running
 from workers.connections import client, stream_key
 from workers.forking import Forker
@@ -36,7 +37,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], Non
     """`runs(function)`: what a process of an attempt's own does here, instead of running the task."""
 
     def use(run: Callable[..., None]) -> None:
-        monkeypatch.setattr(isolation, "_forker", Forker(run))
+        monkeypatch.setattr(isolation, "_forker", Forker(run, isolation._judge))
 
     return use
 
@@ -78,10 +79,18 @@ def test_what_ends_its_own_process_is_quarantined_and_its_reader_told(
     assert fields[b"kind"] == b"failed"
 
 
-def test_many_run_alone_beside_each_other(runs: Any) -> None:
-    runs(lambda first, second: os._exit(int(first) + int(second)))
-    forker = isolation._forker
-    assert forker
+def test_what_ends_its_own_process_is_quarantined_although_its_worker_has_died_of_another_job(
+    suspected: Completion, runs: Any
+) -> None:
+    runs(lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    assert isolation._forker
+    child = isolation._forker.start(suspected._meta.label, str(suspected.pk), str(suspected.attempt))
+    child._report.close()  # as the death of a process closes it
+    wait_until(Completion.objects.filter(pk=suspected.pk, status="quarantined").exists, what="the judgement")
+
+
+def test_many_run_alone_beside_each_other() -> None:
+    forker = Forker(lambda first, second: os._exit(int(first) + int(second)), lambda *_: None)
     children = [forker.start(str(number), "1") for number in range(8)]
     assert [child.wait() for child in children] == list(range(1, 9))
 
