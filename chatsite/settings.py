@@ -371,7 +371,7 @@ SECRETS = {
     *ENCRYPTION_KEYS,
     METRICS_TOKEN,
     *(str(database.get("PASSWORD", "")) for database in DATABASES.values()),
-} | {unquote(urlsplit(url).password or "") for url in (REDIS_URL, CELERY_BROKER_URL)}
+} | {unquote(urlsplit(url).password or "") for url in (REDIS_URL, CELERY_BROKER_URL, _mail_url)}
 logging.captureWarnings(LOG_FORMAT == "json")
 LOGGING = {
     "version": 1,

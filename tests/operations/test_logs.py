@@ -24,6 +24,7 @@ with about(reply_id="0b5e"):
 log.warning("Authorization: Bearer canary-2-bearer, and then {'api-key': 'canary-3-quoted'} is sent")
 log.warning("password=canary-4-password sk-canary-5-looks-like-one")
 log.warning("%s %s %s", settings.REDIS_URL, settings.SECRET_KEY, settings.DATABASES["default"]["PASSWORD"])
+log.warning("The relay was given %s.", settings.EMAIL_HOST_PASSWORD)
 log.warning("postgresql://somebody:canary-6-url@db/chat is the address", extra={"note": "Bearer canary-7-extra"})
 log.warning("Odd fields", extra={"secret": None, "facts": {"api_key": "canary-9-nested"}, "password": 7})
 try:
@@ -36,6 +37,7 @@ logging.getLogger("uvicorn.error").error("A line of the server")
 
 def _lines(folder: Path, **environ: str) -> list[str]:
     secrets = {"SECRET_KEY": "canary-secret-key" * 4, "DATABASE_URL": "postgresql://me:odd%40canary@db/chat"}
+    secrets |= {"EMAIL_URL": "smtps://me:mail%40canary@mail.example.org"}
     site = {**GOOD, **secrets, "DJANGO_SETTINGS_MODULE": "chatsite.settings", **environ}
     done = python("-c", PROGRAM, folder=folder, **site)
     assert done.returncode == 0, done.stderr
