@@ -40,14 +40,6 @@ class Sample:
     seconds: Sequence[float] = ()  # each answer's, from the message to the first token
 
     @property
-    def error_rate(self) -> float:
-        return self.errors / self.answers if self.answers else 0.0
-
-    @property
-    def wrong_route_rate(self) -> float:
-        return self.wrong_routes / self.decisions if self.decisions else 0.0
-
-    @property
     def median_seconds(self) -> float | None:
         return median(self.seconds) if self.seconds else None
 

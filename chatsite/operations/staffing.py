@@ -41,14 +41,6 @@ def waiting_probability(load: Load, slots: int) -> float:
     return blocked / (1 - offered / slots * (1 - blocked))
 
 
-def mean_wait_seconds(load: Load, slots: int) -> float:
-    """How long a message waits in the mean, those that do not wait included; infinite with too few slots."""
-    spare = slots - load.erlangs
-    if spare <= 0:
-        return math.inf
-    return waiting_probability(load, slots) * load.service_seconds / spare
-
-
 def wait_within(load: Load, slots: int, share: float) -> float:
     """The number of seconds within which `share` (0 to 1) of the messages are taken; infinite with too few slots."""
     waiting = waiting_probability(load, slots)
