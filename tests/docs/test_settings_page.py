@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "settings.md"
 # Read by the scripts that make calls, by pip, and by libraries.
-READ_ELSEWHERE = {"PYTHON", "PIP_*", "OMP_NUM_THREADS", "OTEL_*", "NO_COLOR"}
+READ_ELSEWHERE = {"PYTHON", "PIP_*", "HF_*", "OMP_NUM_THREADS", "OTEL_*", "NO_COLOR"}
 
 
 def settings_read() -> set[str]:
