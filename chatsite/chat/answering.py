@@ -56,8 +56,7 @@ def answer(turn: Turn, lease: Lease) -> None:
     writer = StreamWriter(turn.pk, 0, lease.cancellation)
     if turn.cancel_requested_at:
         if turn.close(Job.Status.CANCELLED):
-            writer.event(Kind.CANCELLED, length=0)
-            ended.send_robust(sender=Turn, job=turn)
+            _tell_end(turn, writer, Kind.CANCELLED, length=0)
         return
     history = _history(turn.message)
     attached = texts.attached_to(turn.message)
@@ -68,8 +67,7 @@ def answer(turn: Turn, lease: Lease) -> None:
             facts |= {"route": choice.route, "strategy": choice.strategy, "revision": policy.revision}
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
-            writer.event(Kind.FAILED, code="unknown_route")
-            ended.send_robust(sender=Turn, job=turn)
+            _tell_end(turn, writer, Kind.FAILED, code="unknown_route")
         return
     logger.info("Decided: %s by %s, in %.1f ms", choice.route, choice.strategy, duration_ms)
     store = partial(_store, choice, request, policy, duration_ms)
@@ -90,11 +88,15 @@ def answer(turn: Turn, lease: Lease) -> None:
                 transaction.set_rollback(True)
                 return
         writer.event(Kind.DECIDED, route=decision.route)
-        writer.event(Kind.FAILED, code=error.code)
-        ended.send_robust(sender=Turn, job=turn)
+        _tell_end(turn, writer, Kind.FAILED, code=error.code)
     writer.flush(5)
     _complete_evidence(decision, choice, request, policy)
     _decide_in_the_shadow(request, decision)
+
+
+def _tell_end(turn: Turn, writer: StreamWriter, kind: str, **facts: Any) -> None:
+    writer.event(kind, **facts)
+    ended.send_robust(sender=Turn, job=turn)
 
 
 def warm_up() -> None:

@@ -19,10 +19,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from chatsite.chat.consumers import PREVIEW_SECONDS, WAITING_FRAMES, Tab, is_signed_in
 from chatsite.chat.cursors import Cursor
 from chatsite.chat.hub import Frame, hub
 from chatsite.chat.refusals import RefusedError
+from chatsite.chat.tabs import PREVIEW_SECONDS, WAITING_FRAMES, Tab, is_signed_in
 from workers.connections import client
 
 TABS_PER_PERSON = 24  # that listen to one web process at a time

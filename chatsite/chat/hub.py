@@ -25,7 +25,7 @@ import redis.asyncio
 from django.conf import settings
 from django.utils import translation
 
-from chatsite.chat import presenting
+from chatsite.chat import presenting, progress
 from chatsite.chat.feed import FEED
 from chatsite.chat.live import LiveReply
 from chatsite.chat.models import Turn
@@ -311,12 +311,12 @@ class Hub:
 @in_thread
 def _places_of(reply_ids: list[UUID], language: str) -> dict[UUID, str]:
     with translation.override(language):
-        return presenting.places(reply_ids)
+        return progress.places(reply_ids)
 
 
 @in_thread
 def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
-    return presenting.states(Turn.objects.select_related("completion__model__provider").filter(pk__in=reply_ids))
+    return progress.states(Turn.objects.select_related("completion__model__provider").filter(pk__in=reply_ids))
 
 
 @in_thread

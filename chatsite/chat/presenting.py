@@ -6,13 +6,12 @@ is finished.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -22,16 +21,14 @@ from chatsite.chat import access, branches
 from chatsite.chat.branches import Place, Tree, places_of
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
-from chatsite.chat.notices import in_line, notice
+from chatsite.chat.notices import notice
+from chatsite.chat.progress import places, states
 from chatsite.chat.rendering import render
-from chatsite.documents.models import Attachment
 from chatsite.documents.shown import Chip, chips_of
 from router.models import Decision
 from router.revisions import content
-from workers import line
 from workers.jobs import Job
 from workers.models import Completion
-from workers.presence import Process, processes
 
 # A longer message of a person is folded after this many characters.
 PREVIEW_CHARACTERS = 1200
@@ -126,7 +123,7 @@ class Entry:
     html: SafeString = field(default_factory=SafeString)
     status: str = Job.Status.DONE
     place: str = ""  # in the line, of one that waits
-    state: str = ""  # of an answer that is not there yet, see `states`
+    state: str = ""  # of an answer that is not there yet, see `chatsite.chat.progress`
     route: str = ""
     route_role: str = ""
     model: str = ""
@@ -307,58 +304,6 @@ def _decided(turn: Turn, reader: Reader) -> dict[str, Any]:
         "model": _model_name(turn.completion),
         "why": explain(turn, decision, titles, reader.hidden),
     }
-
-
-def states(turns: Iterable[Turn]) -> dict[UUID, str]:
-    """What becomes of each reply at the moment; empty for those that are finished.
-
-    routing, waiting, writing, retrying; `unrouted` and `unserved` instead of the first two while no worker is there,
-    and `unread` while none is there for the files of the message.
-    """
-    workers = cache(_workers)
-    return {turn.pk: _state(turn, workers) for turn in turns}
-
-
-def places(reply_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Where those stand that wait, and how long it may take, in words; empty where nobody knows."""
-    asked = list(reply_ids)
-    try:
-        found = line.places(asked)
-    except redis.RedisError:
-        found = {}
-    return {reply_id: in_line(found[reply_id]) if reply_id in found else "" for reply_id in asked}
-
-
-def _state(turn: Turn, workers: Callable[[], list[Process] | None]) -> str:
-    answer = turn.answer
-    if not answer.is_open:
-        return ""
-    if answer.status == Job.Status.QUEUED and _is_unserved(answer.queue, workers()):
-        return "unserved" if turn.completion else "unrouted"
-    if _is_unread(turn, workers):
-        return "unread"
-    if answer.attempt > 1:
-        return "retrying"
-    if turn.completion is None:
-        return "routing"
-    return "waiting" if answer.status == Job.Status.QUEUED else "writing"
-
-
-def _is_unread(turn: Turn, workers: Callable[[], list[Process] | None]) -> bool:
-    """Whether a turn waits for files that nobody reads."""
-    is_queued = turn.status == Job.Status.QUEUED
-    return is_queued and _is_unserved(Attachment.queue, workers()) and Attachment.is_waited_for(turn.pk)
-
-
-def _workers() -> list[Process] | None:
-    try:
-        return processes()
-    except redis.RedisError:  # nobody can tell
-        return None
-
-
-def _is_unserved(queue: str, workers: list[Process] | None) -> bool:
-    return workers is not None and not any(worker.serves(queue) for worker in workers)
 
 
 def _model_name(completion: Completion | None) -> str:

@@ -8,7 +8,7 @@ from chatsite.celery import app
 from tests.processes import ROOT, environment
 
 # What only pages need, and takes a third of a second of a processor to load.
-PAGES = ["chatsite.urls", "chatsite.chat.consumers", "chatsite.chat.rendering", "unfold.admin", "markdown_it"]
+PAGES = ["chatsite.urls", "chatsite.chat.tabs", "chatsite.chat.rendering", "unfold.admin", "markdown_it"]
 PROGRAM = f"""
 import json, sys
 from chatsite.celery import app

@@ -22,9 +22,9 @@ def test_every_error_of_a_worker_has_words_of_its_own(code: str) -> None:
 
 
 def test_every_refusal_in_the_site_has_words_of_its_own() -> None:
-    from chatsite.chat import admission, consumers, turns
+    from chatsite.chat import admission, tabs, turns
 
-    for module in (admission, consumers, turns):
+    for module in (admission, tabs, turns):
         for call in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("RefusedError", "BusyError"):
                 assert isinstance(call.args[0], ast.Constant)

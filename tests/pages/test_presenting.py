@@ -8,7 +8,7 @@ import redis
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from chatsite.chat import presenting
+from chatsite.chat import presenting, progress
 from chatsite.chat.presenting import Entry, Why, entries
 from chatsite.documents import attachments
 from tests.pages import rows
@@ -31,7 +31,7 @@ CLASSIFIED = {
 
 @pytest.fixture
 def _every_queue_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route", "remote"])])
+    monkeypatch.setattr(progress, "processes", lambda: [Process("here", ["route", "remote"])])
 
 
 def answer_of(turn: Any) -> Entry:
@@ -118,7 +118,7 @@ def test_before_the_decision_the_route_is_being_chosen(alice: Any) -> None:
 
 
 def test_while_no_worker_is_there_the_state_says_so(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["embedded"])])
+    monkeypatch.setattr(progress, "processes", lambda: [Process("here", ["embedded"])])
     assert answer_of(rows.turn(alice, status="queued")).state == "unserved"
     assert answer_of(rows.turn(alice, status="queued", attempt=2)).state == "unserved"
     assert answer_of(rows.turn(alice, status="running")).state == "writing"
@@ -129,9 +129,9 @@ def test_a_message_whose_files_nobody_reads_says_so(alice: Any, monkeypatch: pyt
     turn = rows.undecided(alice)
     file = attachments.add(alice, SimpleUploadedFile("a.txt", b"Some words."))
     attachments.attach(alice, [file.pk], turn.message)
-    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route"])])
+    monkeypatch.setattr(progress, "processes", lambda: [Process("here", ["route"])])
     assert answer_of(turn).state == "unread"
-    monkeypatch.setattr(presenting, "processes", lambda: [Process("here", ["route", "files"])])
+    monkeypatch.setattr(progress, "processes", lambda: [Process("here", ["route", "files"])])
     assert answer_of(turn).state == "routing"
 
 
@@ -139,7 +139,7 @@ def test_while_redis_is_away_nobody_is_said_to_be_missing(alice: Any, monkeypatc
     def fail() -> list[Process]:
         raise redis.ConnectionError
 
-    monkeypatch.setattr(presenting, "processes", fail)
+    monkeypatch.setattr(progress, "processes", fail)
     assert answer_of(rows.turn(alice, status="queued")).state == "waiting"
 
 
