@@ -2,7 +2,7 @@
 # make test    set up and pass everything: static checks, unit, worker and browser suites
 # make test-rabbitmq   the tests with RabbitMQ as the broker; needs the distribution's rabbitmq-server
 # make check   the static checks alone
-# make faults  break everything on purpose, for an hour or two: docs/faults.md
+# make faults  break everything on purpose, for hours: docs/faults.md
 # make fmt     let ruff put the code in order
 # make messages   collect the words of the interface for translators, and compile what they have translated
 
