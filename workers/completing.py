@@ -54,7 +54,7 @@ def run(completion: Completion, lease: Lease) -> None:
     try:
         answer = _answer(completion, writer, lease.cancellation)
     except WorkerError as error:
-        logger.warning("completion %s failed: %s: %s", completion.pk, error.code, error)
+        logger.warning("Completion %s failed: %s: %s", completion.pk, error.code, error)
         facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": error.text_so_far}
         if close_persistently(completion, Job.Status.FAILED, **facts):
             writer.event(Kind.FAILED, code=error.code)
@@ -68,7 +68,7 @@ def run(completion: Completion, lease: Lease) -> None:
 def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cancellation: Cancellation) -> None:
     """Store the answer first, then tell the readers: the row is what they fetch."""
     if cancellation.is_set() and cancellation.reason != "cancelled":
-        logger.info("completion %s attempt %d gave way: %s", completion.pk, completion.attempt, cancellation.reason)
+        logger.info("Completion %s attempt %d gave way: %s", completion.pk, completion.attempt, cancellation.reason)
         return
     status = Job.Status.CANCELLED if cancellation.is_set() else Job.Status.DONE
     outcome, model = answer.outcome, answer.model
@@ -108,7 +108,7 @@ def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancella
         except InputError:
             raise
         except WorkerError as error:
-            logger.warning("model %s did not answer %s: %s", model, completion.pk, error)
+            logger.warning("Model %s did not answer %s: %s", model, completion.pk, error)
             if model is models[-1]:
                 raise
             if not cancellation.is_set() and _pass_on(completion, models[place + 1]):
@@ -123,7 +123,7 @@ def _pass_on(completion: Completion, model: Model) -> bool:
     try:
         if not presence.is_served(model.queue) or not completion.pass_on(model):
             return False
-        logger.info("completion %s is passed on to %s: attempt %d begins", completion.pk, model, completion.attempt)
+        logger.info("Completion %s is passed on to %s: attempt %d begins", completion.pk, model, completion.attempt)
         completion.publish()
     except (OperationalError, redis.RedisError) as error:
         logger.warning("%s could not be passed on now: %s", completion.pk, error)
@@ -163,7 +163,7 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
             if pause is None or not budget.take():
                 error.text_so_far = answer.text
                 raise
-            logger.info("model %s: %s; trying again in %.1f s", model, error, pause)
+            logger.info("Model %s: %s; trying again in %.1f s", model, error, pause)
             if cancellation.wait(pause):
                 return answer
             if answer.pieces:

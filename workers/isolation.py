@@ -1,4 +1,4 @@
-"""The last attempt of a job whose processes died: in a process of its own, with the worker as a witness.
+"""The last attempt of a job whose processes died: in a process of its own, with a witness.
 
 A worker runs many jobs in one process. When that dies, each of them could be the cause, and most are not: so a death
 in company costs an attempt and convicts nobody. Who was there at every death but the last one allowed runs alone, in a
