@@ -7,7 +7,8 @@ class ChatConfig(AppConfig):
     verbose_name = "Chat"
 
     def ready(self) -> None:
-        from chatsite.chat import conversations, endings, feed, signals, titling  # noqa: F401
+        from chatsite.chat import conversations, endings, feed, titling
+        from chatsite.chat import signing_out as signing_out  # listens to what ends a session
         from workers.jobs import ended
         from workers.models import answered
         from workers.reaper import on_duty
