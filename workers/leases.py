@@ -98,12 +98,13 @@ class _Keeper(threading.Thread):
         watched = [lease for lease in leases if lease.reply_id]
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.get(wish_key(presence.own.name))
+            pipeline.pubsub_numsub(presence.tie_channel(presence.own.name))
             for lease in leases:
                 pipeline.set(lease.key, self._tie.name, px=self._lease_ms)
             presence.own.write(pipeline, self._lease_ms)
             if watched:
                 pipeline.mget([cancel_key(lease.reply_id) for lease in watched if lease.reply_id])
-            wish, *replies = pipeline.execute()
+            wish, [(_, subscribers)], *replies = pipeline.execute()
         if watched:
             for lease, pressed in zip(watched, replies[-1], strict=True):
                 if pressed:
@@ -112,7 +113,7 @@ class _Keeper(threading.Thread):
         if wish:
             draining.heed(wish, self._client)
         if presence.own.name:
-            self._tie.hold(presence.own.name)
+            self._tie.follow(presence.own.name, bool(subscribers))
 
 
 _lock = threading.Lock()

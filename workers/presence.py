@@ -102,21 +102,24 @@ class Tie:
     """The tie of this process."""
 
     def __init__(self, client: Any) -> None:
-        self._subscription = client.pubsub()
-        self._name = ""
+        self._client = client
+        self._subscription: Any = None
+        self.name = ""  # of the process, while Redis says that it is tied
 
-    def hold(self, name: str) -> None:
-        """Make it, or mend it where it is broken. To be called again and again; raises `redis.RedisError`."""
-        if name != self._name:
+    def follow(self, name: str, is_tied: bool) -> None:
+        """Do what Redis' word on the tie of the process `name` asks for. Raises `redis.RedisError`.
+
+        Where it is cut, the leases name nobody from now on; it is mended the next time, as that may take long.
+        """
+        if is_tied:
+            self.name = name
+        elif self.name:
+            self.name = ""
+        else:
+            if self._subscription:
+                self._subscription.close()
+            self._subscription = self._client.pubsub()
             self._subscription.subscribe(tie_channel(name))
-            self._name = name
-        while self._subscription.get_message():  # reads nothing of interest, and notices the end of the connection
-            pass
-
-    @property
-    def name(self) -> str:
-        """The process that is tied; empty while there is none."""
-        return self._name
 
 
 def is_served(queue: str) -> bool:

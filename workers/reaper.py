@@ -56,7 +56,7 @@ LOOK_SECONDS = 0.5  # between two looks at the queues; less than the above, see 
 DUTY_SECONDS = 3
 LINE_SECONDS = 1.0
 ROUND_SECONDS = 5
-# How often a job that runs alone may die together with the worker that watches it: then somebody kills workers, or it
+# How often a job that runs alone may die together with its witness: then somebody kills workers, or it
 # takes whole machines along.
 UNWITNESSED_DEATHS = 5
 
@@ -150,8 +150,8 @@ class Reaper:
     def _notice_restart(self) -> None:
         run_id, uptime_seconds = server_run()
         if run_id != self._run_id:
-            self._run_id = run_id
-            if uptime_seconds < 2 * settings.LEASE_SECONDS:
+            is_another, self._run_id = bool(self._run_id), run_id
+            if is_another or uptime_seconds < 2 * settings.LEASE_SECONDS:
                 self._be_patient()
 
     def _be_patient(self) -> None:

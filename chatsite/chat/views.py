@@ -91,6 +91,7 @@ def edit(request: HttpRequest, message_id: UUID) -> HttpResponse:
         return _edit_page(request, message, text=message.text, client_id=uuid4())
     text, client_id = request.POST.get("text", ""), request.POST.get("client_id", "")
     try:
+        turns.refuse_if_full(request.user, _uuid(client_id))
         turn = turns.edit(request.user, message_id=message.pk, text=text, client_id=_uuid(client_id))
     except RefusedError as error:
         return _edit_page(request, message, error, text=text, client_id=client_id)
@@ -111,6 +112,7 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     turn = access.reply_or_404(request.user, reply_id)
     route, model = request.POST.get("route", ""), request.POST.get("model", "")
     try:
+        turns.refuse_if_full(request.user, None)
         new = turns.again(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
     except RefusedError as error:
         return _page(request, turn.conversation, error)
@@ -124,6 +126,7 @@ def compare(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     turn = access.reply_or_404(request.user, reply_id)
     route, model = request.POST.get("route", ""), request.POST.get("model", "")
     try:
+        turns.refuse_if_full(request.user, None)
         new = comparing.compare(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
     except RefusedError as error:
         return _page(request, turn.conversation, error)
@@ -136,6 +139,7 @@ def correct(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """File that an answer came by the wrong route, and have the message answered by another one."""
     turn = access.reply_or_404(request.user, reply_id)
     try:
+        turns.refuse_if_full(request.user, None)
         corrected = corrections.correct(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
     except RefusedError as error:
         return _page(request, turn.conversation, error)

@@ -18,6 +18,8 @@ from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from workers import presence
+
 logger = logging.getLogger(__name__)
 
 START = "start"
@@ -83,9 +85,13 @@ def _check_server(setting: str, url: str) -> list[checks.CheckMessage]:
         # Protocol 2, which a server that is too old speaks as well.
         with redis.Redis.from_url(url, protocol=2, socket_timeout=5, socket_connect_timeout=2) as client:
             facts: Any = client.info()
+            may_subscribe = setting != "REDIS_URL" or _may_subscribe(client)
     except redis.RedisError as error:
         return [_away(server, error, "switchyard.W001")]
     found: list[checks.CheckMessage] = []
+    if not may_subscribe:
+        hint = "Allow its account the commands subscribe and pubsub, and the channels alive:* (ACL SETUSER)."
+        found.append(checks.Error(f"{server} lets nobody subscribe.", hint=hint, id="switchyard.E005"))
     version = str(facts["redis_version"])
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_REDIS:
         oldest = ".".join(map(str, OLDEST_REDIS))
@@ -103,6 +109,18 @@ def _check_server(setting: str, url: str) -> list[checks.CheckMessage]:
         hint = "Set maxmemory-policy noeviction in its configuration."
         found.append(checks.CheckMessage(level, problem, hint, id="switchyard.E003"))
     return found
+
+
+def _may_subscribe(client: Any) -> bool:
+    """Whether the account may do what tells that a worker has died (`workers.presence`)."""
+    try:
+        client.pubsub_numsub(presence.tie_channel("check"))
+        with client.pubsub() as subscription:
+            subscription.subscribe(presence.tie_channel("check"))
+            subscription.get_message(timeout=5)
+    except redis.ResponseError:
+        return False
+    return True
 
 
 def _away(what: str, error: Exception, identifier: str) -> checks.Warning:

@@ -16,6 +16,7 @@ from tests.backends.fake_provider import FakeProvider
 from tests.processes import wait_until
 from workers import presence
 from workers.connections import client
+from workers.leases import lease_key
 from workers.models import Completion, Model
 from workers.reaper import Reaper
 
@@ -47,6 +48,10 @@ def is_tied(name: str) -> bool:
     return bool(subscribers)
 
 
+def names_holder(completion: Completion) -> bool:
+    return bool(client().get(lease_key(Completion, completion.pk, 1)))
+
+
 def silent_seconds(name: str) -> float:
     return 300.0 - float(client().pttl(presence.key(name))) / 1000
 
@@ -73,7 +78,8 @@ def test_only_the_dead_are_missed(
         name = next(process.name for process in presence.processes() if process.name.endswith(f":{first.pid}"))
         wait_until(lambda: is_tied(name), what="the tie")
         client().client_kill_filter(_type="pubsub")
-        scan_until(lambda: is_tied(name), "the tie to be mended")
+        scan_until(lambda: not names_holder(completion), "the lease to name nobody")
+        scan_until(lambda: names_holder(completion), "the tie to be mended")
         os.kill(first.pid, signal.SIGSTOP)
         scan_until(lambda: silent_seconds(name) > 2 * presence.SILENT_SECONDS, "the process to be silent")
         assert row.get().attempt == 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from django.conf import settings
 
 from tests.environment import RedisServer, free_port
@@ -93,6 +94,18 @@ def test_servers_that_are_away_are_waited_for(tmp_path: Path) -> None:
     assert "The Redis of REDIS_URL (127.0.0.1) does not answer, so it was not checked" in done.stderr
     assert "The database does not answer, so it was not checked" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_an_account_that_may_not_subscribe_is_told(tmp_path: Path, production: Start) -> None:
+    environ = production()
+    with redis.Redis.from_url(environ["REDIS_URL"]) as admin:
+        admin.execute_command("ACL SETUSER limited on >word allkeys +@all resetchannels")
+    done = python(
+        *CHECK, folder=tmp_path, **environ | {"REDIS_URL": environ["REDIS_URL"].replace(":secret", "limited:word")}
+    )
+    assert done.returncode
+    assert "The Redis of REDIS_URL (127.0.0.1) lets nobody subscribe." in done.stderr
+    assert "the channels alive:*" in done.stderr
 
 
 def test_another_redis_for_the_queues_is_checked_too(tmp_path: Path, production: Start) -> None:
