@@ -40,6 +40,7 @@ class Shown:
     text: str = ""
     offset: Offset | None = None  # of the last frame
     after: str | None = None  # everything up to this offset is shown
+    again_up_to: Offset | None = None  # shown at the last interruption: it may be sent again, in other pieces
     status: str = ""  # of a finished one
     html: str = ""
     gaps: int = 0  # deltas that did not fit: fetched again
@@ -67,10 +68,10 @@ class Shown:
                     self.gaps += 1
                     return False
                 self._note(frame)
-                if frame["at"] == len(self.text):
-                    self.text += frame["text"]
-                elif self.text[frame["at"] : frame["at"] + len(frame["text"])] != frame["text"]:
+                known, text = self.text[frame["at"] :], frame["text"]
+                if not (known.startswith(text) or text.startswith(known)):
                     self.disorder.append(f"{frame['offset']} contradicts what is shown")
+                self.text += text[len(known) :]
             case "block":
                 self._note(frame)
             case "finished":
@@ -81,6 +82,8 @@ class Shown:
         """Remember where the tab is; whether the frame's offset is a new one."""
         offset = Offset.parse(frame["offset"])
         if offset == self.offset:
+            return False
+        if self.again_up_to and offset < self.again_up_to:
             return False
         if self.offset and offset < self.offset:
             self.disorder.append(f"{offset} after {self.offset}")
@@ -227,7 +230,9 @@ class Tab:
         await self._tell()
 
     async def _attach(self, reply: str, from_start: bool = False) -> None:
-        after = None if from_start else self.replies[reply].after
+        shown = self.replies[reply]
+        shown.again_up_to = shown.offset
+        after = None if from_start else shown.after
         await self._send({"type": "attach", "reply": reply, **({"after": after} if after else {})})
 
     async def _send(self, frame: dict[str, Any]) -> None:

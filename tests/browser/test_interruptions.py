@@ -125,6 +125,19 @@ def test_frames_that_come_twice_late_or_never_leave_no_trace(
     expect(answer(finish(reply))).to_have_text(" ".join(f"t{number}" for number in range(50)))
 
 
+def test_of_a_piece_that_is_partly_known_the_rest_is_shown(
+    open_page: Callable[..., Page], alice: Any, connect: Connect
+) -> None:
+    connect("delay20-tokens20")
+    page, repeaters = open_page(alice), list[Repeater]()
+    page.route_web_socket("**/ws/", lambda route: repeaters.append(Repeater(route)))
+    page.goto("/")
+    reply = ask(page, "Count please")
+    expect(answer(finish(reply))).to_have_text(" ".join(f"t{number}" for number in range(20)))
+    assert sum(one.repeated for one in repeaters) > 3
+    assert sum(one.asked_anew for one in repeaters) == 0, "it did not fit"
+
+
 def test_only_an_error_that_names_a_message_refuses_it(page: Page) -> None:
     sockets: list[WebSocketRoute] = []
     sent: list[Any] = []
@@ -148,6 +161,32 @@ def test_only_an_error_that_names_a_message_refuses_it(page: Page) -> None:
     expect(refusal).to_have_text("Too long.")
     expect(text).to_have_js_property("readOnly", False)
     expect(text).to_have_value("On its way")
+
+
+class Repeater:
+    """Begins each piece of text with the one before it, as another process may put them together."""
+
+    def __init__(self, route: WebSocketRoute) -> None:
+        self.repeated = 0
+        self.asked_anew = 0  # how often the page attached after a piece of text
+        self._route = route
+        self._before: dict[str, Any] | None = None
+        self._server = route.connect_to_server()
+        self._server.on_message(self._to_page)
+        route.on_message(self._to_server)
+
+    def _to_page(self, message: str | bytes) -> None:
+        frame = orjson.loads(message)
+        if frame["type"] == "delta":
+            before, self._before = self._before, frame
+            if before:
+                frame = {**frame, "at": before["at"], "text": before["text"] + frame["text"]}
+                self.repeated += 1
+        self._route.send(orjson.dumps(frame).decode())
+
+    def _to_server(self, message: str | bytes) -> None:
+        self.asked_anew += orjson.loads(message)["type"] == "attach" and self._before is not None
+        self._server.send(message)
 
 
 class Meddler:

@@ -140,14 +140,18 @@ export class Reply {
     return done;
   }
 
-  // What became of a delta: "shown", "known" (it is sent again after an interruption), or "gap" before it.
+  // The part of a delta that is new, and shown now; null if there is a gap before it. After an interruption, some or all
+  // of it can be known: another process may have put together other pieces.
   delta({ offset, at, text }) {
-    if (at > this.#draft.length) return "gap";
+    const known = this.#draft.length - at;
+    if (known < 0) return null;
     this.#note(offset);
-    if (at < this.#draft.length) return "known";
-    this.#draft.append(text);
-    this.#overtake();
-    return "shown";
+    const fresh = known ? dropFirst(text, known) : text;
+    if (fresh) {
+      this.#draft.append(fresh);
+      this.#overtake();
+    }
+    return fresh;
   }
 
   block({ offset, html, upto }) {

@@ -194,10 +194,10 @@ export class Stream {
   }
 
   #delta(reply, frame) {
-    const outcome = reply.delta(frame);
-    if (outcome === "gap") this.#attach(reply, null);
-    if (outcome !== "shown") return;
-    this.#page.announcer.hear(reply.id, frame.text);
+    const fresh = reply.delta(frame);
+    if (fresh === null) this.#attach(reply, null);
+    if (!fresh) return;
+    this.#page.announcer.hear(reply.id, fresh);
     this.#page.scroll.news();
   }
 
