@@ -20,7 +20,7 @@ def test_row_7_the_reaper_is_killed_when_it_is_needed(
 ) -> None:
     load = Load(tabs=scaled(100, 10), each=3, tokens=80, gap_ms=100)
     with installation(remotes=3, reapers=reapers) as made:
-        run = perform(made, upstream, load, kill_reapers(scaled(5, 2), every=10), seed)
+        run = perform(made, upstream, load, kill_reapers(scaled(5, 2), every=10), seed, ends_are_told=False)
     record(7, f"reaper killed ({reapers} of them)", run.figures())
     run.must_be_clean()
     hits = Counter(completion for hit in run.hits for completion in hit.completions)

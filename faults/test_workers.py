@@ -20,7 +20,9 @@ def test_row_1_workers_are_killed(seed: int, upstream: str, record: Record, scal
     # alone fill two processors, and a takeover waits for one. Here the kills have what they cost, a new worker each.
     load = Load(tabs=scaled(100, 10), each=5, tokens=60, gap_ms=300, begin_s=18)
     with installation(remotes=8, concurrency=16) as made:
-        run = perform(made, upstream, load, kill_workers(scaled(20, 3), every=4.5), seed)
+        # One may be hit between storing an answer and telling its end, as in row 6.
+        injection = kill_workers(scaled(20, 3), every=4.5)
+        run = perform(made, upstream, load, injection, seed, ends_are_told=False)
     record(1, "worker kills", run.figures())
     run.must_be_clean()
     assert run.busy_hits >= scaled(20, 3)

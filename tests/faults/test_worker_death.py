@@ -29,7 +29,7 @@ def test_workers_die_freeze_and_are_poisoned_and_every_answer_comes(
 ) -> None:
     break_them = one_after_another(kill_workers(1, every=1), freeze_workers(1))
     with installation(faults={"remote": "die_of_poison"}) as made:
-        broken = perform(made, upstream, Load(tabs=10, tokens=80, gap_ms=100), break_them, seed=1)
+        broken = perform(made, upstream, Load(tabs=10, tokens=80, gap_ms=100), break_them, 1, ends_are_told=False)
         poisoned = perform(made, upstream, Load(tabs=8, tokens=20, poisoned=1), no_fault, seed=1)
     for run in (broken, poisoned):
         run.must_be_clean()
