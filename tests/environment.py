@@ -1,6 +1,7 @@
 """Loaded before Django's settings: a directory, a port and a real Redis server of the suite's own."""
 
 import atexit
+import logging
 import os
 import shutil
 import socket
@@ -62,6 +63,7 @@ def _prepare() -> RedisServer:
         os.environ.pop(name, None)
     server = RedisServer(port, directory)
     atexit.register(server.kill)
+    atexit.register(logging.disable)  # before that: threads that live on would miss it, and there is nowhere to say so
     return server
 
 
