@@ -56,8 +56,8 @@ LOOK_SECONDS = 0.5  # between two looks at the queues; less than the above, see 
 DUTY_SECONDS = 3
 LINE_SECONDS = 1.0
 ROUND_SECONDS = 5
-# How often a job that runs alone may die together with its witness: then somebody kills workers, or it
-# takes whole machines along.
+# How often a job that runs alone may die together with its witness: then somebody kills workers, or it takes whole
+# machines along.
 UNWITNESSED_DEATHS = 5
 
 # Sent every `ROUND_SECONDS` by the reaper that is on duty. What a receiver raises is logged, and stops nothing.

@@ -101,22 +101,10 @@ class Tab:
                 edit = partial(turns.edit, self.user, message_id=frame.get("message"), text=text, client_id=client_id)
                 await self._have_answered(edit, client_id, with_message=True)
             case "again":
-                again = partial(
-                    turns.again,
-                    self.user,
-                    reply_id=frame.get("reply"),
-                    wanted_route=_text(frame, "route"),
-                    wanted_model=_text(frame, "model"),
-                )
+                again = partial(turns.again, self.user, **_another(frame))
                 await self._have_answered(again, _client_id(frame), with_message=False)
             case "compare":
-                compare = partial(
-                    comparing.compare,
-                    self.user,
-                    reply_id=frame.get("reply"),
-                    wanted_route=_text(frame, "route"),
-                    wanted_model=_text(frame, "model"),
-                )
+                compare = partial(comparing.compare, self.user, **_another(frame))
                 await in_thread(await self._unless_full(compare))()
             case "correct":
                 await self._correct(frame)
@@ -282,6 +270,15 @@ def _text(frame: dict[str, Any], key: str) -> str:
 
 def _optional(frame: dict[str, Any], key: str) -> str | None:
     return None if frame.get(key) is None else _text(frame, key)
+
+
+def _another(frame: dict[str, Any]) -> dict[str, Any]:
+    """Which answer there is, and by what another one is wished for."""
+    return {
+        "reply_id": frame.get("reply"),
+        "wanted_route": _text(frame, "route"),
+        "wanted_model": _text(frame, "model"),
+    }
 
 
 def _files(frame: dict[str, Any]) -> list[str]:
