@@ -27,6 +27,11 @@ def running_key(group: int) -> str:
     return f"faults:running:{group}"
 
 
+def taken_key(group: int) -> str:
+    """Those, and the ids of the ones that it may be claiming: what its death interrupts."""
+    return f"faults:taken:{group}"
+
+
 def budget_key(fault: str) -> str:
     """How often `fault` may still happen."""
     return f"faults:budget:{fault}"
@@ -54,22 +59,37 @@ class HooksConfig(AppConfig):
 
 
 def _note_what_runs() -> None:
-    """So that the suite can hit busy workers, and knows that something was executed."""
+    """So that the suite can hit busy workers, knows what it has hit, and that something was executed."""
     from workers import completing
+    from workers.models import Completion
 
-    run = completing.run
+    claim, run = Completion.claim, completing.run
 
-    def noted(completion: Any, *args: Any) -> None:
+    def noted_claim(pk: Any, attempt: int) -> Completion | None:
         with suppress(redis.RedisError):  # it may be away: that is what is being tested
+            client().sadd(taken_key(os.getpgid(0)), str(pk))
+        claimed = claim(pk, attempt)
+        if claimed is None:
+            _forget(pk)
+        return claimed
+
+    def noted(completion: Completion, *args: Any) -> None:
+        with suppress(redis.RedisError):
             client().incr(EXECUTED)
             client().sadd(running_key(os.getpgid(0)), str(completion.pk))
         try:
             run(completion, *args)
         finally:
-            with suppress(redis.RedisError):
-                client().srem(running_key(os.getpgid(0)), str(completion.pk))
+            _forget(completion.pk)
 
+    setattr(Completion, "claim", staticmethod(noted_claim))  # noqa: B010
     completing.run = noted  # type: ignore[assignment]
+
+
+def _forget(pk: Any) -> None:
+    with suppress(redis.RedisError):
+        client().srem(running_key(os.getpgid(0)), str(pk))
+        client().srem(taken_key(os.getpgid(0)), str(pk))
 
 
 def _load_no_encoder() -> None:

@@ -56,7 +56,17 @@ class Part:
 
     def running(self) -> set[str]:
         """The ids of the completions that it runs now."""
-        return {pk.decode() for pk in client().smembers(hooks.running_key(self.process.pid))}
+        return _ids(hooks.running_key(self.process.pid))
+
+    def kill(self) -> set[str]:
+        """`kill -9 -<process group>`; the ids of the completions that it interrupted."""
+        process = self.process
+        process.kill()
+        return _ids(hooks.taken_key(process.pid))
+
+
+def _ids(key: str) -> set[str]:
+    return {pk.decode() for pk in client().smembers(key)}
 
 
 @dataclass
@@ -87,11 +97,10 @@ class Installation:
         return chance.choice(busy) if busy else None
 
     def kill_busy_worker(self, chance: random.Random) -> Hit | None:
-        """`kill -9 -<process group>`."""
+        """Kill a worker that is running answers; None if none does."""
         if found := self.busy_worker(chance):
-            part, running = found
-            part.process.send(signal.SIGKILL)
-            return Hit(time.monotonic(), running)
+            part, _ = found
+            return Hit(time.monotonic(), part.kill())
         return None
 
     def wait(self) -> None:
