@@ -77,6 +77,7 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
         status,
         text=answer.text,
         result=outcome.result,
+        was_cut_short=outcome.was_cut_short,
         answered_by=model,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,

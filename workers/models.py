@@ -208,6 +208,9 @@ class Completion(Job):
     options = models.JSONField(default=dict, help_text="What the role needs: labels, wished length, sampling.")
     text = models.TextField(blank=True)
     result = models.JSONField(null=True, blank=True, help_text="The answer as data, where it has any: label scores.")
+    was_cut_short = models.BooleanField(
+        db_default=False, help_text="The model reached its output limit before it came to an end."
+    )
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))

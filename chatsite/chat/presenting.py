@@ -28,7 +28,7 @@ from chatsite.documents.shown import Chip, chips_of
 from router.models import Decision
 from router.revisions import content
 from workers.jobs import Job
-from workers.models import Completion
+from workers.models import Completion, Role
 
 # A longer message of a person is folded after this many characters.
 PREVIEW_CHARACTERS = 1200
@@ -43,7 +43,7 @@ _SHOWN = (
     *("decision__scores", "decision__evidence", "decision__duration_ms", "decision__revision__created_at"),
     *("completion__status", "completion__attempt", "completion__error_code", "completion__text"),
     *("completion__prompt_tokens", "completion__completion_tokens", "completion__cost", "completion__started_at"),
-    *("completion__first_token_at", "completion__finished_at"),
+    *("completion__first_token_at", "completion__finished_at", "completion__was_cut_short"),
     *("completion__model__name", "completion__answered_by__name"),
 )
 
@@ -131,6 +131,8 @@ class Entry:
     is_imported: bool = False  # it was given elsewhere; route and model are what its file calls them
     trouble: Trouble | None = None
     can_retry: bool = False
+    was_cut_short: bool = False  # the model was not allowed to write on
+    can_continue: bool = False  # another answer could go on where this one stopped
     other_routes: Titles = field(default_factory=dict)  # that the person may have it answered by
     other_models: Mapping[int, str] = field(default_factory=dict)  # of the same route, by number
     is_chosen: bool = False  # the person chose the route
@@ -268,6 +270,7 @@ def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
     state = states([turn])[turn.pk]
     has_alternatives = not answer.is_open and (trouble is None or trouble.is_model_missing)
     rating = Rating() if answer.is_open else reader.rating_of(turn)
+    was_cut_short = completion is not None and completion.was_cut_short
     return Entry(
         id=turn.pk,
         role=Message.Role.ASSISTANT,
@@ -280,6 +283,8 @@ def _reply_entry(turn: Turn, among: Place, reader: Reader) -> Entry:
         is_imported=turn.imported is not None,
         trouble=trouble,
         can_retry=not answer.is_open and (trouble is None or notice(answer.error_code).can_retry),
+        was_cut_short=was_cut_short,
+        can_continue=was_cut_short and decision is not None and decision.role == Role.GENERATE,
         other_routes={} if answer.is_open or not decision else reader.other_routes(decision),
         other_models=reader.other_models(decision, completion) if decision and has_alternatives else {},
         base=turn.pk,

@@ -44,7 +44,7 @@ from workers.logs import about
 logger = logging.getLogger(__name__)
 
 WAITING_FRAMES = 2000  # for a tab that does not read: beyond them it has to start over
-ANSWERED = ("send", "edit", "again", "compare", "correct")  # frames that a reply comes of
+ANSWERED = ("send", "edit", "again", "continue", "compare", "correct")  # frames that a reply comes of
 PREVIEW_SECONDS = 0.2  # between two previews of a tab
 TAG_CHARACTERS = 40
 
@@ -103,6 +103,9 @@ class Tab:
             case "again":
                 again = partial(turns.again, self.user, **_another(frame))
                 await self._have_answered(again, _client_id(frame), with_message=False)
+            case "continue":
+                more = partial(turns.continue_answer, self.user, reply_id=frame.get("reply"))
+                await self._have_answered(more, _client_id(frame), with_message=True)
             case "compare":
                 compare = partial(comparing.compare, self.user, **_another(frame))
                 await in_thread(await self._unless_full(compare))()

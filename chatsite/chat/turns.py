@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import redis
 from django.conf import settings
@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chatsite.chat import access, branches, titling
 from chatsite.chat.admission import admit, expected, known_refusal
@@ -107,6 +108,24 @@ def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None
         return message
 
     return _save_once(user, client_id, beside, wanted_route)
+
+
+def continue_answer(user: Any, *, reply_id: Any) -> Turn:
+    """Send a message that asks for the rest of an answer which its model cut short, by the same route.
+
+    Asking twice sends it once. Raises as `submit` does, and `Http404` for a reply that is whole, or not the person's.
+    """
+    turn = access.reply_or_404(user, reply_id)
+    if not (turn.completion and turn.completion.was_cut_short):
+        raise Http404("Nothing of it is missing.")
+    return submit(
+        user,
+        text=gettext("Continue where you stopped."),
+        conversation_id=turn.conversation_id,
+        client_id=uuid5(turn.pk, "continue"),
+        wanted_route=_usable(user, turn.decision.route if turn.decision else "", turn),
+        waits=True,
+    )
 
 
 def again(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: str = "") -> Turn:
@@ -215,7 +234,11 @@ def _wish(user: Any, message: Message) -> str:
 
 def _still(user: Any, turn: Turn) -> str:
     """The route that was wished for, if the person may still use it."""
-    return turn.wanted_route if turn.wanted_route in access.route_titles(user, turn.conversation_id) else ""
+    return _usable(user, turn.wanted_route, turn)
+
+
+def _usable(user: Any, route: str, turn: Turn) -> str:
+    return route if route in access.route_titles(user, turn.conversation_id) else ""
 
 
 def _queue_turn(

@@ -24,6 +24,7 @@ urlpatterns = [
     path("frames/poll/", fallbacks.poll, name="frames-poll"),
     path("replies/<uuid:reply_id>/stop/", views.stop, name="reply-stop"),
     path("replies/<uuid:reply_id>/again/", views.again, name="reply-again"),
+    path("replies/<uuid:reply_id>/continue/", views.continue_answer, name="reply-continue"),
     path("replies/<uuid:reply_id>/compare/", views.compare, name="reply-compare"),
     path("replies/<uuid:reply_id>/correct/", views.correct, name="reply-correct"),
     path("replies/<uuid:reply_id>/rate/", rating_views.rate, name="reply-rate"),

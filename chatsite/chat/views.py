@@ -121,6 +121,19 @@ def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def continue_answer(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+    """Have the rest of an answer that was cut short."""
+    turn = access.reply_or_404(request.user, reply_id)
+    try:
+        turns.refuse_if_full(request.user, None)
+        new = turns.continue_answer(request.user, reply_id=reply_id)
+    except RefusedError as error:
+        return _page(request, turn.conversation, error)
+    return _tell(request, new, with_message=True)
+
+
+@login_required
+@require_POST
 def compare(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have a message answered beside an answer, by another route or model."""
     turn = access.reply_or_404(request.user, reply_id)

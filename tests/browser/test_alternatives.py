@@ -1,4 +1,4 @@
-"""Several answers to a message, as people meet them: given again anywhere, and looked through by arrows."""
+"""Several answers to a message, and the rest of one, as people meet them: given again anywhere, looked through."""
 
 from __future__ import annotations
 
@@ -44,6 +44,19 @@ def test_an_earlier_answer_is_given_again_and_the_arrows_lead_back(page: Page) -
     finish(ask(page, "Three"))
     page.get_by_label("Next version").click()
     expect(page.locator(".reply")).to_have_count(1)
+
+
+def test_the_rest_of_an_answer_is_one_click_away(page: Page, connect: Callable[..., Any]) -> None:
+    connect("length")
+    first = finish(ask(page, "Tell me a long story"))
+    expect(first.locator(".ended")).to_contain_text("reached its limit of length")
+    page.get_by_label("Message", exact=True).fill("And meanwhile")
+    first.get_by_role("button", name="Continue", exact=True).click()
+    second = finish(page.locator(".reply").nth(1))
+    expect(page.locator(".message.user").nth(1)).to_contain_text("Continue where you stopped.")
+    expect(page.get_by_role("button", name="Continue", exact=True)).to_have_count(1)  # of the last one alone
+    expect(second.get_by_role("button", name="Continue", exact=True)).to_be_visible()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("And meanwhile")
 
 
 def test_another_tab_shows_the_same_branch(page: Page, open_page: OpenPage, alice: Any) -> None:

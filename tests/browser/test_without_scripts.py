@@ -58,6 +58,15 @@ def test_a_route_is_chosen_and_an_answer_stopped(plain: Page, connect: Connect, 
     expect(plain.get_by_label("Message", exact=True)).to_have_value("/nonsense")
 
 
+def test_the_rest_of_an_answer_is_one_click_away(plain: Page, connect: Connect) -> None:
+    connect("length")
+    send(plain, "Tell me a long story", "Chat")
+    finish(plain.locator(".reply"))
+    plain.get_by_role("button", name="Continue", exact=True).click()
+    finish(plain.locator(".reply").nth(1))
+    expect(plain.get_by_text("Continue where you stopped.")).to_be_visible()
+
+
 def test_a_conversation_is_renamed_found_and_deleted(plain: Page) -> None:
     send(plain, f"Summarise this in one sentence:\n\n{LETTER}")
     finish(plain.locator(".reply"))

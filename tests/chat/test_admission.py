@@ -219,6 +219,7 @@ async def all_threads_at_work() -> AsyncIterator[None]:
     [
         {"type": "edit", "text": "In other words", "client_id": str(uuid.uuid4())},
         {"type": "again"},
+        {"type": "continue"},
         {"type": "compare", "route": "summarise"},
         {"type": "correct", "route": "summarise"},
     ],

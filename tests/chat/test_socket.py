@@ -103,6 +103,22 @@ async def test_answering_again_twice_answers_once(alice: Any, alice_session: str
     assert await Turn.objects.acount() == 2
 
 
+async def test_the_rest_of_an_answer_is_asked_for_once_and_by_its_route(
+    alice: Any, alice_session: str, defaults: None
+) -> None:
+    turn = await make_async(rows.turn)(alice, answer="Once upon a", was_cut_short=True)
+    async with tab(alice_session) as alice_tab:
+        for _ in range(2):
+            await alice_tab.send(type="continue", reply=str(turn.pk))
+        first, second = [await alice_tab.until("accepted") for _ in range(2)]
+        assert first["reply"] == second["reply"]
+        await alice_tab.send(type="continue", reply=first["reply"])  # of this one, nothing is missing
+        assert (await alice_tab.until("error"))["code"] == "not_found"
+    more = await Turn.objects.select_related("message").aget(pk=first["reply"])
+    assert (more.message.text, more.wanted_route) == ("Continue where you stopped.", "generate")
+    assert more.message.parent_id == turn.pk
+
+
 async def test_what_waits_is_taken_only_after_the_answer_before_it(alice: Any, alice_session: str) -> None:
     first = await make_async(rows.turn)(alice, status="running")
     conversation = str(first.conversation_id)
@@ -206,6 +222,7 @@ async def test_another_persons_things_do_not_exist(defaults: None, alice_session
             {"type": "attach", "reply": turn["reply"], "after": "1-1"},
             {"type": "stop", "reply": turn["reply"]},
             {"type": "again", "reply": turn["reply"]},
+            {"type": "continue", "reply": turn["reply"]},
             {"type": "compare", "reply": turn["reply"], "route": "summarise"},
             {"type": "rate", "reply": turn["reply"], "rating": "up"},
             {"type": "choose", "message": turn["reply"]},

@@ -168,6 +168,7 @@ REPLY_PAGES = [
     ("message-edit", "post"),
     ("reply-stop", "post"),
     ("reply-again", "post"),
+    ("reply-continue", "post"),
     ("reply-compare", "post"),
     ("reply-rate", "get"),
     ("reply-rate", "post"),

@@ -89,6 +89,14 @@ def test_what_is_fetched_for_a_reply_is_all_that_it_shows(alice: Any, django_ass
         assert presenting.render_reply(fetched) == html
 
 
+@pytest.mark.parametrize(("role", "can_continue"), [("generate", True), ("summarise", False)])
+def test_an_answer_that_was_cut_short_says_so(alice: Any, role: str, can_continue: bool) -> None:
+    turn = rows.turn(alice, decided={"role": role}, was_cut_short=True)
+    html = presenting.render_reply(turn)
+    assert "The model has reached its limit of length here." in html
+    assert (reverse("reply-continue", args=[turn.pk]) in html) == can_continue
+
+
 def test_the_badge_names_the_route_and_the_model_that_answered(alice: Any) -> None:
     entry = answer_of(rows.turn(alice, decided=CLASSIFIED, answered_by=rows.model("Large model")))
     assert (entry.route, entry.route_role, entry.model) == ("Summary", "summarise", "Large model")

@@ -1,7 +1,7 @@
-// What a person does to have other answers, or to see those that there are. Each is a form that works by itself, and
+// What a person does to have other answers or more of one, or to see those that there are. Each is a form that works by itself, and
 // goes over the connection where there is one.
 
-const BUTTONS = ["again", "correct", "compare", "choose"].map((action) => `[data-action=${action}]`).join();
+const BUTTONS = ["again", "continue", "correct", "compare", "choose"].map((action) => `[data-action=${action}]`).join();
 
 // The frame for what the button asks.
 function frameOf(button) {

@@ -58,7 +58,7 @@ const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ conn
 const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ connection, thread }));
 ratings.onClick("[data-action=rate], [data-action=reason]");
 new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(connection) ?? {}).onClick(
-  "[data-action=again], [data-action=correct], [data-action=compare], [data-action=choose]",
+  "[data-action=again], [data-action=continue], [data-action=correct], [data-action=compare], [data-action=choose]",
 );
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
 new Lazy(() => import("./tables.js")).onClick(".table-bar button");
