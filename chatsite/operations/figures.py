@@ -1,8 +1,8 @@
 """What there is to know of the running installation, as plain data for the operations page and for whoever exports it.
 
 Waits, loads and tokens come from the rows of the jobs, so they are true whatever broker carries them; of each kind of
-job at most the newest `MOST_ROWS` are looked at. What workers say of themselves and the failures of providers come from
-Redis; when it is away, they are missing and everything else is there.
+job at most `MOST_ROWS` open ones are looked at, and as many of the newest ended ones. What workers say of themselves
+and the failures of providers come from Redis; when it is away, they are missing and everything else is there.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ def _queue(name: str, seen: _Seen, workers: int, slots: int, now: datetime) -> Q
 
 def _load(seen: _Seen, now: datetime) -> Load | None:
     """Arrivals after the first one that is still looked at, and the time that one takes."""
-    service_seconds = mean_seconds(seen.served, seen.running)
+    begun_lately = [seconds for seconds in seen.running if seconds <= RECENT.total_seconds()]
+    service_seconds = mean_seconds(seen.served, begun_lately)
     if service_seconds is None:
         return None
     first = min(seen.arrived, default=now)
@@ -183,21 +184,23 @@ def _seen(now: datetime) -> defaultdict[str, _Seen]:
             if started_at is None:
                 of_queue.waiting.append((now - queued_at).total_seconds())
                 continue
-            of_queue.waited.append((started_at - queued_at).total_seconds())
             taken = of_queue.served if finished_at else of_queue.running
             taken.append(((finished_at or now) - started_at).total_seconds())
+            if started_at >= now - RECENT:
+                of_queue.waited.append((started_at - queued_at).total_seconds())
     return seen
 
 
 def _rows(kind: type[Job], since: datetime) -> Iterable[tuple[str, datetime, datetime | None, datetime | None]]:
-    """Queue, and when queued, started and finished: of the jobs that wait, and of those started since."""
+    """Queue, and when queued, started and finished: of the open jobs, and of the ended ones begun since."""
     by_model = issubclass(kind, Completion)
     queues, own_queue = _queues_of_models() if by_model else {}, kind().queue
     model = Coalesce(F("passed_to_id"), F("model_id")) if by_model else Value(None, IntegerField())
-    rows = kind._default_manager.values_list(model, "queued_at", "started_at", "finished_at")
-    waiting = rows.filter(status=Job.Status.QUEUED).order_by("queued_at")[:MOST_ROWS]
-    started = rows.filter(started_at__gte=since).order_by("-started_at")[:MOST_ROWS]
-    for model_id, queued_at, started_at, finished_at in chain(waiting, started):
+    still_open = kind.all_open().order_by("queued_at")[:MOST_ROWS]
+    ended = kind._default_manager.filter(started_at__gte=since).exclude(finished_at=None)
+    facts = (model, "queued_at", "started_at", "finished_at")
+    rows = chain(still_open.values_list(*facts), ended.order_by("-started_at")[:MOST_ROWS].values_list(*facts))
+    for model_id, queued_at, started_at, finished_at in rows:
         yield queues.get(model_id, own_queue), queued_at, started_at, finished_at
 
 
