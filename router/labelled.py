@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, dropwhile, islice
@@ -164,31 +164,43 @@ def _json_row(number: int, line: str) -> _Row:
 
 def _csv_rows(number: int, header: str, rest: Iterator[str]) -> Iterator[_Row]:
     separator = _separator(header)
-    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator))]
+    records = _records(number, chain([header], rest), separator)
+    names = [name.strip().lower() for name in next(records)[1]]
     if twice := next((name for name in names if name and names.count(name) > 1), None):
         raise LabelledFileError(f"The first line names the column “{twice}” twice.")
-    reader = csv.reader(rest, delimiter=separator, strict=True)
+    for begins, values in records:
+        if not any(value.strip() for value in values):  # spreadsheets write such lines below a table
+            continue
+        if len(values) != len(names):
+            raise LabelledFileError(
+                f"Line {begins} has {len(values)} values, and the first line names {len(names)} columns. "
+                f"A text with {_called(separator)} in it stands in quotation marks."
+            )
+        yield _Row(begins, _renamed(dict(zip(names, values, strict=True))))
+
+
+def _records(number: int, lines: Iterator[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The records of CSV lines, the first of which has that number, each with the line in which it begins."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        begins = number + reader.line_num + 1
+        begins = number + reader.line_num
         try:
-            row = next(reader, None)
+            values = next(reader, None)
         except csv.Error as error:
             if "field limit" in str(error):
                 raise LabelledFileError(_TOO_LONG.format(f"line {begins}")) from error
+            if "new-line character" in str(error):
+                raise LabelledFileError(
+                    f"Line {begins} has a carriage return in it, as if the file came from an old Mac. Save it as "
+                    "“CSV UTF-8”, and try again."
+                ) from error
             raise LabelledFileError(
                 f"Line {begins} is not CSV ({error}). A text with a line break, a quotation mark or "
                 f"{_called(separator)} stands in quotation marks, and those inside it are doubled."
             ) from error
-        if row is None:
+        if values is None:
             return
-        if not any(value.strip() for value in row):  # spreadsheets write such lines below a table
-            continue
-        if len(row) != len(names):
-            raise LabelledFileError(
-                f"Line {begins} has {len(row)} values, and the first line names {len(names)} columns. "
-                f"A text with {_called(separator)} in it stands in quotation marks."
-            )
-        yield _Row(begins, _renamed(dict(zip(names, row, strict=True))))
+        yield begins, values
 
 
 def _separator(header: str) -> str:
@@ -219,15 +231,12 @@ def _renamed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_label_column(rows: Sequence[_Row], routes: Collection[str]) -> None:
     """Raises if another column than `route` has the routes."""
-
-    def share(column: str) -> float:
-        return sum(str(row.values.get(column, "")).strip() in routes for row in rows) / len(rows)
-
-    columns = list(dict.fromkeys(column for row in rows for column in row.values))
-    best = max(columns, key=share, default="route")
-    if share("route") >= _MOSTLY or share(best) < _MOSTLY:
+    hits = Counter(column for row in rows for column, value in row.values.items() if str(value).strip() in routes)
+    best = max(hits, key=lambda column: hits[column], default="route")
+    least = _MOSTLY * len(rows)
+    if hits["route"] >= least or hits[best] < least:
         return
-    if "route" in columns:
+    if any("route" in row.values for row in rows):
         raise LabelledFileError(
             f"The labels are in the wrong column: it is “{best}” that holds the names of routes, and “route” does "
             f"not. Change the names of these two columns."

@@ -127,6 +127,8 @@ def test_unknown_routes_are_listed_with_their_lines() -> None:
         (jsonl({"text": "a", "route": "generate", "context": []}), "“context” is not a text in line 1"),
         ("text,route\na,b,generate\n", "Line 2 has 3 values, and the first line names 2"),
         ('text,route\n"a,generate\n', "Line 2 is not CSV"),
+        ('"text,route\n', "Line 1 is not CSV"),
+        ("text,route\rhello,generate\r", "Line 1 has a carriage return in it"),
         ("text,route\n ,generate\na,\n", "There is no text in line 2"),
         ("text,route\na,generate\nb,\nc,generate\n", "There is no route in line 3"),
         (jsonl({"text": "half \ud83d", "route": "generate"}), "characters that are no text (NUL, or half of a pair)"),
@@ -151,6 +153,24 @@ def test_a_text_that_is_too_long_is_named(length: int) -> None:
     long = "x" * length
     assert "there is a longer one in line 2" in refusal(f"text,route\n{long},generate\n")
     assert "there is a longer one in line 1" in refusal(jsonl({"text": long, "route": "generate"}))
+
+
+def test_a_text_that_is_no_table_at_all_is_too_long_for_its_first_line() -> None:
+    assert "there is a longer one in line 1" in refusal("x" * 200_000)
+
+
+def test_columns_that_are_many_take_no_longer_than_their_values() -> None:
+    class Counted(dict[str, str]):
+        asked = 0
+
+        def __contains__(self, name: object) -> bool:
+            type(self).asked += 1
+            return super().__contains__(name)
+
+    rows = [{"text": f"message {n}", "route": "poems", f"id {n}": "x"} for n in range(100)]
+    with pytest.raises(LabelledFileError, match="no routes"):
+        read_file(io.BytesIO(jsonl(*rows).encode()), Counted(dict.fromkeys(ROUTES, "")))
+    assert Counted.asked <= 5 * len(rows)
 
 
 def test_a_hundred_thousand_rows_are_too_many_and_not_all_read() -> None:
