@@ -78,6 +78,14 @@ def _needed(queue: Queue) -> float | None:
     return needed.workers if needed else None
 
 
+def _arrivals(queue: Queue) -> float | None:
+    return queue.load.arrivals_per_second if queue.load else None
+
+
+def _service(queue: Queue) -> float | None:
+    return queue.load.service_seconds if queue.load else None
+
+
 def _states(now: Figures) -> Samples:
     counts = Counter(_state(worker) for worker in now.workers)
     return [((state,), counts[state]) for state in ("starting", "serving", "draining")]
@@ -89,14 +97,21 @@ def _state(worker: Worker) -> str:
     return "serving" if worker.process.queues else "starting"
 
 
+def _revisions(now: Figures) -> Samples:
+    for worker in now.workers:
+        decides_with = {"live": worker.revision, "canary": worker.canary, "shadow": worker.shadow}
+        for kind, revision in decides_with.items():
+            if revision is not None:
+                yield (worker.process.name, kind), revision
+
+
 def _models(now: Figures) -> Samples:
     counts = Counter(item for worker in now.workers for item in worker.process.models.items())
     return counts.items()
 
 
-METRICS = (
+OF_ROWS = (
     Metric("redis_up", "1 if Redis answers", (), _single(lambda now: not now.is_redis_away)),
-    Metric("reaper_on_duty", "1 if a reaper gives back lost work", (), _single(lambda now: now.is_reaper_on_duty)),
     Metric(
         "tokens_per_second",
         "Tokens of answers that ended in the last minute",
@@ -109,14 +124,20 @@ METRICS = (
     Metric(
         "queue_waited_seconds", "How long those waited that began within 10 minutes", ("queue", "quantile"), _waited
     ),
-    Metric("queue_workers", "Worker processes that take jobs from it", ("queue",), _each_queue(lambda q: q.workers)),
-    Metric("queue_slots", "How many jobs they do at a time, together", ("queue",), _each_queue(lambda q: q.slots)),
+    Metric("queue_arrivals_per_second", "Jobs that came within 10 minutes", ("queue",), _each_queue(_arrivals)),
+    Metric("queue_service_seconds", "How long a job takes, in the mean", ("queue",), _each_queue(_service)),
     Metric(
         "queue_workers_needed",
         f"Processes with which {advice.SHARE:.0%} of the jobs wait {advice.WAIT_SECONDS:g} s at most at this load",
         ("queue",),
         _each_queue(_needed),
     ),
+)
+# Missing while Redis is away: 0 would say that nobody works.
+OF_REDIS = (
+    Metric("reaper_on_duty", "1 if a reaper gives back lost work", (), _single(lambda now: now.is_reaper_on_duty)),
+    Metric("queue_workers", "Worker processes that take jobs from it", ("queue",), _each_queue(lambda q: q.workers)),
+    Metric("queue_slots", "How many jobs they do at a time, together", ("queue",), _each_queue(lambda q: q.slots)),
     Metric("workers", "Worker processes", ("state",), _states),
     Metric(
         "old_workers", "Worker processes that run older code", (), _single(lambda n: sum(w.is_old for w in n.workers))
@@ -128,6 +149,7 @@ METRICS = (
         ("worker",),
         _each_worker(lambda worker: worker.process.memory_bytes),
     ),
+    Metric("worker_revision", "The revision that a light worker decides with", ("worker", "kind"), _revisions),
     Metric("models", "Worker processes that have a model in memory, or load it", ("model", "state"), _models),
     Metric(
         "provider_failures",
@@ -136,12 +158,13 @@ METRICS = (
         lambda now: [((failed.provider, failed.code), failed.count) for failed in now.failures],
     ),
 )
+METRICS = OF_ROWS + OF_REDIS
 
 
 class _FiguresCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = figures()
-        for metric in METRICS:
+        for metric in OF_ROWS if now.is_redis_away else METRICS:
             family = GaugeMetricFamily(PREFIX + metric.name, f"{metric.meaning}.", labels=metric.labels)
             for labels, figure in metric.samples(now):
                 family.add_metric(labels, figure)

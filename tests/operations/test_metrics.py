@@ -17,6 +17,7 @@ from chatsite.operations import metrics
 from chatsite.operations.advice import WAIT_SECONDS, staffing
 from chatsite.operations.endpoints import Endpoints
 from chatsite.operations.figures import figures
+from router.models import RunningProcess
 from tests.chat.sockets import make_async
 from tests.pages import rows
 from tests.processes import ROOT, pretended_worker
@@ -81,6 +82,11 @@ def _situation() -> None:
     failures.note('Acme "quoted"', "rate_limited")
 
 
+def _decides(worker: str) -> None:
+    now = timezone.now()
+    RunningProcess.objects.create(name=worker, live=7, shadow=8, started_at=now, seen_at=now)
+
+
 def _samples(text: str) -> dict[str, Samples]:
     return {
         family.name.removeprefix("switchyard_"): {
@@ -99,6 +105,7 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
         pretended_worker("two:1", queues=["remote"], slots=8, is_draining=True, code="old"),
         pretended_worker("new:1", models={"MiniLM": "loading"}),
     ):
+        await make_async(_decides)("one:1")
         response = await _scrape(guarded)
         page = await make_async(figures)()
     assert (response["status"], dict(response["headers"])[b"content-type"]) == (200, metrics.CONTENT_TYPE.encode())
@@ -107,6 +114,7 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
     assert told["workers"] == {("starting",): 1, ("serving",): 1, ("draining",): 1}
     assert told["worker_memory_bytes"]["one:1",] == 123_456_789
     assert told["worker_running"]["one:1",] == 2
+    assert told["worker_revision"] == {("live", "one:1"): 7, ("shadow", "one:1"): 8}
     assert told["models"] == {("MiniLM", "ready"): 1, ("MiniLM", "loading"): 1}
     assert told["provider_failures"] == {("rate_limited", 'Acme "quoted"'): 2}
     assert told["tokens_per_second"] == {(): page.tokens_per_second} == {(): 2}
@@ -124,7 +132,26 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
     assert (remote.depth, remote.running, remote.slots) == (2, 2, 64)
     needed = staffing(remote, WAIT_SECONDS)
     assert needed
+    assert remote.load
+    assert told["queue_arrivals_per_second"]["remote",] == pytest.approx(remote.load.arrivals_per_second, rel=0.2)
+    assert told["queue_service_seconds"]["remote",] == pytest.approx(remote.load.service_seconds, rel=0.2)
     assert told["queue_workers_needed"]["remote",] == needed.workers
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_without_redis_nothing_is_said_of_workers(guarded: Endpoints, settings: Any) -> None:
+    """No figure, rather than none: nobody is told to start workers that are there."""
+    await make_async(_situation)()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    client.cache_clear()
+    try:
+        told = _samples((await _scrape(guarded))["body"].decode())
+    finally:
+        client.cache_clear()
+    assert told["redis_up"] == {(): 0}
+    assert told["queue_jobs"]["remote", "waiting"] == 2
+    from_redis = {"queue_workers", "queue_slots", "workers", "worker_running", "provider_failures", "reaper_on_duty"}
+    assert not from_redis & set(told)
 
 
 @pytest.mark.django_db(transaction=True)
