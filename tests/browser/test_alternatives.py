@@ -54,6 +54,7 @@ def test_the_rest_of_an_answer_is_one_click_away(page: Page, connect: Callable[.
     first.get_by_role("button", name="Continue", exact=True).click()
     second = finish(page.locator(".reply").nth(1))
     expect(page.locator(".message.user").nth(1)).to_contain_text("Continue where you stopped.")
+    expect(second.locator(".ended")).to_be_in_viewport()
     expect(page.get_by_role("button", name="Continue", exact=True)).to_have_count(1)  # of the last one alone
     expect(second.get_by_role("button", name="Continue", exact=True)).to_be_visible()
     expect(page.get_by_label("Message", exact=True)).to_have_value("And meanwhile")

@@ -16,11 +16,12 @@ function fold(panel) {
   panel.querySelector("summary").focus();
 }
 
-export function listenToAlternatives(connection) {
+export function listenToAlternatives({ connection, scroll }) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest(BUTTONS);
     if (!button || !connection.send(frameOf(button))) return; // otherwise the form is posted
     event.preventDefault();
+    if (button.dataset.action === "continue") scroll.follow();
     const panel = button.closest(".reroute");
     if (panel) fold(panel);
   });

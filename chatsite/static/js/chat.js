@@ -57,7 +57,7 @@ const composer = new Composer({ connection, thread, wantsStop: stopNewest });
 const edits = new Lazy(async () => new (await import("./edits.js")).Edits({ connection, thread })).onClick("[data-action=edit]");
 const ratings = new Lazy(async () => new (await import("./ratings.js")).Ratings({ connection, thread }));
 ratings.onClick("[data-action=rate], [data-action=reason]");
-new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives(connection) ?? {}).onClick(
+new Lazy(async () => (await import("./alternatives.js")).listenToAlternatives({ connection, scroll }) ?? {}).onClick(
   "[data-action=again], [data-action=continue], [data-action=correct], [data-action=compare], [data-action=choose]",
 );
 new Lazy(() => import("./copy.js")).onClick("[data-action=copy-code], [data-action=copy-answer]");
