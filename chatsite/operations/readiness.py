@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 import redis
 from django.db import DatabaseError, connection
 
-from chatsite.chat.threads import in_thread
+from chatsite.chat.threads import at_once
 from chatsite.operations.checks import unapplied_migrations
 from workers.connections import client
 
@@ -28,7 +28,7 @@ _is_up_to_date = False  # once it is, it stays so
 async def readiness() -> Parts:
     """What each part says, `ok` where it is well. Never raises, and takes a few seconds at most."""
     database, redis_server, migrations = await asyncio.gather(
-        _in_time(in_thread(_database)()), _in_time(asyncio.to_thread(_redis)), _in_time(in_thread(_migrations)())
+        _in_time(at_once(_database)()), _in_time(asyncio.to_thread(_redis)), _in_time(at_once(_migrations)())
     )
     return {"database": database, "redis": redis_server, "migrations": migrations}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from chatsite.asgi import application
+from chatsite.chat.threads import in_thread
 from chatsite.operations import readiness
 from tests import processes
 from tests.environment import free_port
@@ -40,6 +43,19 @@ async def test_a_process_whose_servers_answer_is_ready() -> None:
     response = await _get("/readyz")
     assert response["status"] == 200
     assert json.loads(response["body"]) == {"database": "ok", "redis": "ok", "migrations": "ok"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_that_has_much_to_do_is_ready() -> None:
+    """Whoever takes it out of service gives its load to others, which have as much to do."""
+    is_over = threading.Event()
+    waiting = [asyncio.ensure_future(in_thread(is_over.wait)()) for _ in range(16)]  # whichever database it is
+    await asyncio.sleep(0)  # they begin
+    try:
+        assert (await _get("/readyz"))["status"] == 200
+    finally:
+        is_over.set()
+    assert all(await asyncio.gather(*waiting))
 
 
 async def test_probes_are_only_asked() -> None:
