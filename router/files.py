@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tomli_w
@@ -14,11 +14,14 @@ from django.core.exceptions import ValidationError
 from router import drafts
 from router.drafts import PLAIN_FIELDS, Snapshot
 from router.models import AuditEntry, Classifier, Route, Rule
+from router.strategies.rules import InvalidRuleError, compile_rule
+from workers.forms import check_options
 from workers.models import Model
 
 FORMAT = 1
 MAX_NUMBER = 2**63 - 1
 MAX_RULE = Rule._meta.get_field("value").max_length or 0
+MAX_DEPTH = 20  # of tables in tables
 _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "title", "description", "role", "prompt_template"), str),
     "threshold": (int, float),
@@ -26,6 +29,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "options": dict,
     "labels": list,
 }
+_FILE_KEYS = ("format", "classifier", "routes")
+_ROUTE_KEYS = (*PLAIN_FIELDS, "models", "groups", "rules", "examples", "unquoted")
+_RULE_KEYS = ("kind", "value", "position")
 _OPTIONAL: dict[str, Any] = {"threshold": 0.5, "is_default": False, "prompt_template": "", "options": {}, "labels": []}
 
 
@@ -66,6 +72,7 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
     Models and groups are looked up by name. Who may use a model is not in a file: that is a setting of the model.
     """
     data = _toml(text)
+    _check_keys(data, _FILE_KEYS, "The file")
     routes = data.get("routes")
     if not isinstance(routes, list) or not routes:
         raise FileError("The file has no [[routes]].")
@@ -114,9 +121,17 @@ def _toml(text: str) -> dict[str, Any]:
     return data
 
 
+def _check_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Raises `FileError` for what has no meaning here: a slip of the pen would pass for a setting that is not made."""
+    if unknown := next((key for key in table if key not in known), None):
+        raise FileError(f"{where}: there is no “{unknown}”. There are: {', '.join(known)}.")
+
+
 def _check_parts(value: Any, where: str) -> None:
     """Raises `FileError` if there is something in a value, at any depth, that JSON or a database cannot keep."""
-    for part in _parts(value):
+    for part, depth in _parts(value):
+        if depth > MAX_DEPTH:
+            raise FileError(f"{where}: there are more than {MAX_DEPTH} tables or lists in each other.")
         if isinstance(part, str):
             if "\0" in part:
                 raise FileError(f"{where}: there is a NUL character (\\u0000) in a text. Take it out.")
@@ -126,17 +141,17 @@ def _check_parts(value: Any, where: str) -> None:
             raise FileError(f"{where}: there is a number that cannot be kept: nan, inf, or one that is too large.")
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """All that is in tables and lists: keys, texts, numbers."""
-    left = [value]
+def _parts(value: Any) -> Iterator[tuple[Any, int]]:
+    """All that is in tables and lists: keys, texts, numbers. Each with how deep it is."""
+    left = [(value, 0)]
     while left:
-        part = left.pop()
+        part, depth = left.pop()
         if isinstance(part, dict):
-            left += [*part, *part.values()]
+            left += [(each, depth + 1) for each in (*part, *part.values())]
         elif isinstance(part, list):
-            left += part
+            left += [(each, depth + 1) for each in part]
         else:
-            yield part
+            yield part, depth
 
 
 def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str, int]) -> dict[str, Any]:
@@ -144,6 +159,7 @@ def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str
         raise FileError(f"Route {number} is no table.")
     _check_parts(row, f"Route {number}")
     name = row.get("name") or f"number {number}"
+    _check_keys(row, _ROUTE_KEYS, f"The route {name}")
     plain = {field: row.get(field, _OPTIONAL.get(field)) for field in PLAIN_FIELDS}
     for field, value in plain.items():
         if not isinstance(value, _TYPES[field]) or (field == "threshold" and isinstance(value, bool)):
@@ -171,6 +187,10 @@ def _validate(route: Mapping[str, Any]) -> None:
     except ValidationError as error:
         field, texts = next(iter(error.message_dict.items()))
         raise FileError(f"The route {route['name']}: “{field}”: {' '.join(texts)}") from error
+    try:
+        check_options(route["options"])
+    except ValidationError as error:
+        raise FileError(f"The route {route['name']}: “options”: {' '.join(error.messages)}") from error
 
 
 def _rules(row: Mapping[str, Any], route: str) -> list[dict[str, Any]]:
@@ -196,11 +216,16 @@ def _numbers(row: Mapping[str, Any], field: str, known: Mapping[str, int], route
 def _rule(rule: Any, route: str) -> dict[str, Any]:
     if not isinstance(rule, dict) or rule.get("kind") not in Rule.Kind.values:
         raise FileError(f"The route {route}: a rule has a kind out of {', '.join(Rule.Kind.values)}, and a value.")
+    _check_keys(rule, _RULE_KEYS, f"A rule of the route {route}")
     value, position = rule.get("value"), rule.get("position", 0)
     if not isinstance(value, str) or not isinstance(position, int) or not 0 <= position <= 32767:
         raise FileError(f"The route {route}: a rule's value is a text, and its position a number from 0 to 32767.")
     if len(value) > MAX_RULE:
         raise FileError(f"The route {route}: a rule's value has {len(value)} characters; {MAX_RULE} are allowed.")
+    try:
+        compile_rule(rule["kind"], value)
+    except InvalidRuleError as error:
+        raise FileError(f"The route {route}: the rule “{value}” does not work: {error}") from error
     return {"kind": rule["kind"], "value": value, "position": position}
 
 

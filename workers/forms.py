@@ -33,6 +33,18 @@ class GroupBoxes:
         return super().formfield_for_manytomany(db_field, request, widget=widget, **kwargs)  # type: ignore[misc]
 
 
+def check_options(value: Any) -> None:
+    """Raises `ValidationError` for sampling options that the backends would refuse, or do not know."""
+    if not isinstance(value, dict):
+        raise ValidationError('Options are a JSON object, for instance {"temperature": 0.7}.')
+    try:
+        taken = sampling(Run(role="", prompt=[], options=value, max_output_tokens=2**62))
+    except ProviderRefusedError as error:
+        raise ValidationError(str(error)) from error
+    if unknown := sorted(name for name in value if name not in taken):
+        raise ValidationError(f"There is no option {', '.join(unknown)}. There are {KNOWN_OPTIONS}.")
+
+
 class OptionsField(forms.CharField):
     """Sampling options as JSON, checked as the backends will check them."""
 
@@ -54,14 +66,7 @@ class OptionsField(forms.CharField):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
 
     def validate(self, value: Any) -> None:
-        if not isinstance(value, dict):
-            raise ValidationError('Options are a JSON object, for instance {"temperature": 0.7}.')
-        try:
-            taken = sampling(Run(role="", prompt=[], options=value, max_output_tokens=2**62))
-        except ProviderRefusedError as error:
-            raise ValidationError(str(error)) from error
-        if unknown := sorted(name for name in value if name not in taken):
-            raise ValidationError(f"There is no option {', '.join(unknown)}. There are {KNOWN_OPTIONS}.")
+        check_options(value)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

@@ -73,11 +73,24 @@ class Route(models.Model):
 
 
 def _check_labels(labels: Any) -> None:
-    names = [label.get("name") for label in labels if isinstance(label, dict)] if isinstance(labels, list) else None
-    if names is None or len(names) != len(labels) or not all(isinstance(name, str) and name for name in names):
-        raise ValidationError({"labels": 'Labels are a list such as [{"name": "billing"}, {"name": "technical"}].'})
+    if not isinstance(labels, list) or not all(map(_is_label, labels)):
+        raise ValidationError(
+            {
+                "labels": 'Labels are a list such as [{"name": "billing", "description": "invoices", "examples": '
+                '["I was charged twice"]}, {"name": "technical"}]: all of it texts, and only the name is needed.'
+            }
+        )
+    names = [label["name"] for label in labels]
     if len(names) == 1 or len(set(names)) != len(names):
         raise ValidationError({"labels": "Name at least two labels, each once."})
+
+
+def _is_label(label: Any) -> bool:
+    if not isinstance(label, dict) or not label.get("name") or not label.keys() <= {"name", "description", "examples"}:
+        return False
+    examples = label.get("examples", [])
+    texts = [label["name"], label.get("description", ""), *(examples if isinstance(examples, list) else [None])]
+    return all(isinstance(text, str) for text in texts)
 
 
 class RouteModel(models.Model):

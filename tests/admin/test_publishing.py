@@ -67,6 +67,11 @@ def test_saving_a_route_changes_the_draft_and_not_what_is_live(ada: AdminClient,
         assert text in draft
 
 
+def test_a_rule_that_cannot_be_read_any_more_is_said_on_the_drafts_page(ada: AdminClient, defaults: None) -> None:
+    Route.objects.get(name="summarise").rules.create(kind="pattern", value="(unclosed")
+    assert "A rule of the route Summary does not work" in ada.get(DRAFT).content.decode()
+
+
 def test_a_draft_that_says_the_same_has_nothing_to_publish(ada: AdminClient, defaults: None) -> None:
     page = ada.get(DRAFT).content.decode()
     assert "what is live says the same" in page
@@ -277,8 +282,12 @@ def with_threshold(threshold: str) -> Callable[[str], str]:
     return lambda text: re.sub(r"threshold = [0-9.]+", f"threshold = {threshold}", text)
 
 
+def with_field(line: str) -> Callable[[str], str]:
+    return lambda text: text.replace("[[routes]]", f"[[routes]]\n{line}", 1)
+
+
 def with_options(options: str) -> Callable[[str], str]:
-    return lambda text: text.replace("[[routes]]", f"[[routes]]\noptions = {options}", 1)
+    return with_field(f"options = {options}")
 
 
 @pytest.mark.parametrize(
@@ -310,6 +319,14 @@ def with_options(options: str) -> Callable[[str], str]:
         (lambda text: text.replace('"tl;dr"', '"tl\\u0000dr"'), "Route 1: there is a NUL character"),
         (lambda text: re.sub(r'classifier = ".*"', r'classifier = "\\u0000"', text), "NUL character"),
         (lambda text: text.encode("utf-16"), "not in UTF-8"),
+        (with_field(f"options.{'.'.join('a' * 5000)} = 1"), "more than 20 tables or lists in each other"),
+        (with_field('options = {temperature = "hot"}'), "“options”: The option temperature must be"),
+        (with_field("options = {creativity = 1}"), "There is no option creativity"),
+        (with_field('labels = [{name = "a", examples = [1]}, {name = "b"}]'), "“labels”: Labels are a list such as"),
+        (with_field("treshold = 0.9"), "there is no “treshold”. There are: name, title"),
+        (with_rules('{kind = "pattern", value = "a", place = 3}'), "there is no “place”"),
+        (with_rules('{kind = "pattern", value = "(unclosed"}'), "the rule “(unclosed” does not work"),
+        (lambda text: f"clasifier = 1\n{text}", "The file: there is no “clasifier”"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused_with_the_reason(
