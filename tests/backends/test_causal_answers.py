@@ -17,7 +17,7 @@ from tests.processes import wait_until
 from tests.tiny_models import build_causal_model
 from workers.backends.base import Cancellation, Run
 from workers.backends.causal import CausalBackend
-from workers.errors import ContextTooLongError, ProviderTimeoutError
+from workers.errors import BackendUnavailableError, ContextTooLongError, ProviderTimeoutError
 
 backend = CausalBackend()
 
@@ -132,6 +132,21 @@ def test_a_failure_while_sampling_is_that_of_one_answer(run_of: RunOf, monkeypat
         assert good.result() == whole
 
 
+def test_an_answer_that_has_no_room_beside_the_others_leaves_nobody_waiting(
+    run_of: RunOf, endless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = run_of(identifier=endless, max_output_tokens=99_000, context_window=99_999)
+    being_written = backend.stream(long, Cancellation())
+    next(being_written)
+    with monkeypatch.context() as full:
+        full.setattr("workers.backends.causal_batch._filled", _out_of_memory)
+        for deltas in (backend.stream(long, Cancellation()), being_written):
+            with pytest.raises(BackendUnavailableError):
+                list(deltas)
+    wait_until(lambda: not generations())
+    assert read(backend, run_of(identifier=endless))[1].completion_tokens == 30
+
+
 def test_a_model_that_cannot_be_batched_answers_all_the_same(run_of: RunOf, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(backend, run_of())
     monkeypatch.setattr("workers.backends.causal_batch.can_batch", lambda model: False)
@@ -201,6 +216,10 @@ def test_a_model_that_is_silent_times_out(run_of: RunOf, settings: Any, monkeypa
 
 def test_the_check_shows_the_beginning_of_an_answer(run_of: RunOf) -> None:
     assert backend.check(run_of()).startswith("It answers: ")
+
+
+def _out_of_memory(*_: Any) -> None:
+    raise torch.OutOfMemoryError
 
 
 def _fail(*_: Any, **__: Any) -> torch.Tensor:

@@ -94,6 +94,7 @@ class _Written:
     mask: torch.Tensor | None = None  # (rows, tokens); 0 where a row is filled up
 
     def add(self, joining: _Joining) -> None:
+        self.rows.append(joining.row)
         mask = torch.ones_like(joining.row.tokens[:, :-1])
         if self.mask is None:
             self.cache, self.mask = joining.cache, mask
@@ -103,7 +104,6 @@ class _Written:
                 layer.keys = torch.cat([_filled(layer.keys, width), _filled(new.keys, width)])
                 layer.values = torch.cat([_filled(layer.values, width), _filled(new.values, width)])
             self.mask = torch.cat([pad(each, (width - each.shape[1], 0)) for each in (self.mask, mask)])
-        self.rows.append(joining.row)
 
     def keep(self, places: list[int]) -> None:
         """Let the other rows go, and what was filled up for their sake."""
@@ -142,9 +142,12 @@ class Batch:
     def _run(self) -> None:
         with torch.inference_mode():
             while self._has_work():
-                self._let_stopped_go()
-                self._read_on()
-                self._write_on()
+                try:
+                    self._let_stopped_go()
+                    self._read_on()
+                    self._write_on()
+                except Exception as error:  # there is no memory for all of them, for instance
+                    self._give_up(error)
 
     def _has_work(self) -> bool:
         with self._lock:
@@ -155,9 +158,9 @@ class Batch:
 
     def _let_stopped_go(self) -> None:
         stopped = [row for row in self._written.rows if row.answer.is_stopped]
-        self._written.keep([place for place, row in enumerate(self._written.rows) if row not in stopped])
         for row in stopped:
             row.answer.end(None)
+        self._written.keep([place for place, row in enumerate(self._written.rows) if row not in stopped])
 
     def _read_on(self) -> None:
         """Read the next piece of a prompt; after the last one the row joins the others."""
@@ -189,14 +192,14 @@ class Batch:
             return
         written.mask = pad(written.mask, (0, 1), value=1)
         last = torch.cat([row.tokens[:, -1:] for row in written.rows])
-        try:
-            logits = self._pass(last, written.cache, written.mask, None)
-        except Exception as error:
-            self._written = _Written()
-            for row in written.rows:
-                row.answer.end(error)
-            return
+        logits = self._pass(last, written.cache, written.mask, None)
         written.keep([place for place, row in enumerate(written.rows) if _goes_on(row, logits[place : place + 1])])
+
+    def _give_up(self, error: Exception) -> None:
+        """What could not be done for all who are being written was for none of them; nobody is to wait for it."""
+        rows, self._written = self._written.rows, _Written()
+        for row in rows:
+            row.answer.end(error)
 
     def _pass(self, tokens: torch.Tensor, cache: Any, mask: torch.Tensor, start: int | None) -> torch.Tensor:
         """The scores (rows, vocabulary) of what comes after `tokens`, the first of which stands at `start`."""
