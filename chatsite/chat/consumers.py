@@ -9,8 +9,10 @@ import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from chatsite.accounts import languages
-from chatsite.chat.hub import Frame, hub
-from chatsite.chat.tabs import WAITING_FRAMES, Tab, is_signed_in
+from chatsite.chat.frames import Frame
+from chatsite.chat.hub import hub
+from chatsite.chat.signing_out import is_signed_in
+from chatsite.chat.tabs import WAITING_FRAMES, Tab
 
 SIGNED_OUT = 4401
 START_OVER = 4408

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
+from chatsite.chat.frames import Frame
 from chatsite.chat.refusals import RefusedError
 
 MOST_REPLIES = 20
@@ -42,7 +42,7 @@ class Cursor:
         marks = {reply: "!" if reply in self.decided else "" for reply in self.replies}
         return ",".join([self.news, *(f"{reply}{marks[reply]}@{offset}" for reply, offset in self.replies.items())])
 
-    def note(self, frame: dict[str, Any]) -> None:
+    def note(self, frame: Frame) -> None:
         """The tab is given a frame."""
         reply = frame.get("reply", "")
         if reply not in self.replies:

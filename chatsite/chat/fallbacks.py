@@ -20,9 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from chatsite.chat.cursors import Cursor
-from chatsite.chat.hub import Frame, hub
+from chatsite.chat.frames import Frame
+from chatsite.chat.hub import hub
 from chatsite.chat.refusals import RefusedError
-from chatsite.chat.tabs import PREVIEW_SECONDS, WAITING_FRAMES, Tab, is_signed_in
+from chatsite.chat.signing_out import is_signed_in
+from chatsite.chat.tabs import PREVIEW_SECONDS, WAITING_FRAMES, Tab
 from workers.connections import client
 
 TABS_PER_PERSON = 24  # that listen to one web process at a time

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import redis
 
+from chatsite.chat.frames import Frame
 from workers.connections import client
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ KEPT_ENTRIES = 1000  # more than all people together cause while a web process i
 KEPT_SECONDS = 3600  # longer than a tab stays away before it looks at its page anew
 
 
-def tell(user_id: Any, frame: dict[str, Any]) -> None:
+def tell(user_id: Any, frame: Frame) -> None:
     """Send `frame` to every tab of a person. A Redis that is away is logged: a reload shows the same."""
     fields = {"user": str(user_id), "frame": orjson.dumps(frame)}
     try:

@@ -27,6 +27,7 @@ from django.utils import translation
 
 from chatsite.chat import presenting, progress
 from chatsite.chat.feed import FEED
+from chatsite.chat.frames import Frame
 from chatsite.chat.live import LiveReply
 from chatsite.chat.models import Turn
 from chatsite.chat.threads import in_thread
@@ -40,7 +41,6 @@ RETRY_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
 INCLUDE_SECONDS = 0.002
 
-Frame = dict[str, Any]
 Entry = tuple[bytes, dict[bytes, bytes]]
 
 

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from chatsite.chat import access, keys
+from chatsite.chat.frames import Frame
 from chatsite.chat.models import Conversation, Tag
 
 PAGE = 50
@@ -86,7 +87,7 @@ def item(conversation: Conversation) -> str:
     return render_to_string("chat/_sidebar_item.html", {"other": conversation})
 
 
-def frame(user: Any, conversation_id: UUID) -> dict[str, Any]:
+def frame(user: Any, conversation_id: UUID) -> Frame:
     """How a conversation stands now, for all tabs of its owner: listed, archived or deleted."""
     conversation = access.conversations(user).filter(pk=conversation_id).prefetch_related("tags").first()
     state = "deleted" if conversation is None else "archived" if conversation.archived_at else "listed"
@@ -119,7 +120,7 @@ def _grouped(pinned: Iterable[Conversation], others: Iterable[Conversation]) -> 
     return groups
 
 
-def frame_of_many(user: Any) -> dict[str, Any]:
+def frame_of_many(user: Any) -> Frame:
     """Many conversations have changed at once: the tabs of their owner fetch the list anew."""
     return {
         "type": "conversations",

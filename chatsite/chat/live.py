@@ -10,10 +10,9 @@ from uuid import UUID
 
 from django.utils import translation
 
+from chatsite.chat.frames import Frame
 from chatsite.chat.rendering import BlockRenderer
 from workers.events import Event, Kind, Offset
-
-Frame = dict[str, Any]
 
 KEPT_FRAMES = 200  # whoever has missed more gets a snapshot, which is shorter
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chatsite.chat import feed, listing, presenting
+from chatsite.chat.frames import Frame
 from chatsite.chat.models import Turn
-
-Frame = dict[str, Any]
 
 
 def turn_frame(turn: Turn, *, with_message: bool) -> Frame:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from chatsite.chat import access, feed, presenting
 from chatsite.chat.conversations import on_one_line
+from chatsite.chat.frames import Frame
 from chatsite.chat.models import Rating, Turn
 from chatsite.chat.refusals import RefusedError
 
@@ -45,5 +46,5 @@ def _save(turn: Turn, user: Any, value: str, reason: str | None) -> None:
     Rating.objects.update_or_create(turn=turn, user=user, defaults=fields)
 
 
-def _frame(turn: Turn, value: str) -> dict[str, Any]:
+def _frame(turn: Turn, value: str) -> Frame:
     return {"type": "rated", "reply": str(turn.pk), "rating": value, "html": presenting.render_rated(turn)}

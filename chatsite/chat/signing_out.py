@@ -4,16 +4,27 @@ A tab that is told looks by itself whether its session still stands, so it is to
 """
 
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import SESSION_KEY, get_user
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from chatsite.chat import feed
+from chatsite.chat.threads import in_thread
+
+
+@in_thread
+def is_signed_in(session_key: str) -> bool:
+    """Whether a tab's own session still stands, as the database says now."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return get_user(request).is_authenticated
 
 
 @receiver(post_delete, sender=Session)
