@@ -230,7 +230,8 @@ class Hub:
         self._reading = frozenset(places)
         for key, entries in await self._reader.xread(places, block=BLOCK_MS) or []:
             source = self._sources.get(key.decode())
-            if source is not None:
+            # Otherwise all have left, and somebody has come back who has been given more, or less, since.
+            if source is not None and source.last_id == places[source.key]:
                 source.last_id = entries[-1][0].decode()
                 source.heard_at = time.monotonic()
                 self._pass_on(source, entries)

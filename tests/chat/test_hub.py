@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.chat.sockets import Tab, tab
 from tests.processes import pretended_worker
 from tests.sessions import session_of
 from workers import stream
+from workers.connections import stream_key
 from workers.events import Kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +87,33 @@ async def test_a_tab_that_has_left_a_reply_hears_no_more_of_it(session: str) -> 
         assert not any(frame["type"] == "delta" and frame["reply"] == str(left) for frame in alice_tab.frames)
         await alice_tab.send(type="attach", reply=str(left))
         assert (await alice_tab.until("snapshot", reply=str(left)))["tail"] == "t0 "
+
+
+async def test_who_leaves_and_comes_back_while_it_is_read_gets_nothing_twice(
+    session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tab(session) as alice_tab, tab(session) as other:
+        reply = await send(alice_tab, "Hello")
+        writer, came_back, xread = begin(reply), asyncio.Event(), hub()._reader.xread
+
+        async def read(*args: Any, **kwargs: Any) -> Any:
+            found = await xread(*args, **kwargs)
+            if stream_key(reply).encode() in dict(found or []) and not came_back.is_set():
+                await alice_tab.send(type="detach", reply=str(reply))
+                await alice_tab.send(type="attach", reply=str(reply))
+                assert (await alice_tab.until("snapshot"))["tail"] == "t0 t1 "
+                came_back.set()
+            return found
+
+        monkeypatch.setattr(hub()._reader, "xread", read)
+        writer.delta("t0 ")  # found by the read that has begun already
+        await alice_tab.until_shown(str(reply), "t0 ")
+        writer.delta("t1 ")
+        await came_back.wait()
+        writer.delta("t2 ")
+        await alice_tab.until_shown(str(reply), "t2 ")
+        await other.send(type="attach", reply=str(reply))
+        assert (await other.until("snapshot"))["tail"] == alice_tab.text_of(str(reply)) == "t0 t1 t2 "
 
 
 async def test_a_reply_that_was_deleted_meanwhile_disturbs_nobody(session: str) -> None:
