@@ -13,6 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from workers import failures, presence, tracing
+from workers.attempts import close_persistently
 from workers.backends import backend_for, run_of
 from workers.backends.base import Cancellation, Outcome
 from workers.errors import InputError, RateLimitedError, UnknownModelError, WorkerError
@@ -21,7 +22,6 @@ from workers.jobs import Job, ended
 from workers.leases import Lease
 from workers.models import Completion, Model, answered
 from workers.retrying import budget_of
-from workers.running import close_persistently
 from workers.stream import StreamWriter
 
 logger = logging.getLogger(__name__)

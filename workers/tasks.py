@@ -7,7 +7,7 @@ import redis
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutdown
 
-from workers import completing, leases, presence, queue_names, running, warming
+from workers import attempts, completing, leases, presence, queue_names, warming
 from workers import handover as handover  # registers what is done at the end
 from workers import trials as trials  # registers its task
 from workers.models import Completion
@@ -16,7 +16,7 @@ from workers.models import Completion
 @shared_task(name="workers.complete")
 def complete(completion_id: str, attempt: int) -> None:
     """Run one attempt of a completion, if it is still waiting."""
-    with running.claimed(Completion, completion_id, attempt) as held:
+    with attempts.claimed(Completion, completion_id, attempt) as held:
         if held:
             completing.run(*held)
 

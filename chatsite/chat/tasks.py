@@ -10,7 +10,7 @@ from chatsite.chat import previewing, titling, trials  # noqa: F401  (registers 
 from chatsite.chat.models import Titling, Turn
 from chatsite.documents.models import Attachment
 from router import policies
-from workers import presence, running
+from workers import attempts, presence
 
 _stop = threading.Event()
 
@@ -22,7 +22,7 @@ def decide_turn(reply_id: str, attempt: int) -> None:
 
     if Attachment.is_waited_for(reply_id):  # a file of the message; whoever reads it publishes this again
         return
-    with running.claimed(Turn, reply_id, attempt) as held:
+    with attempts.claimed(Turn, reply_id, attempt) as held:
         if held:
             answering.answer(*held)
 
@@ -30,7 +30,7 @@ def decide_turn(reply_id: str, attempt: int) -> None:
 @shared_task(name="chat.title_conversation")
 def title_conversation(titling_id: str, attempt: int) -> None:
     """Run one attempt of a titling, if it is still waiting."""
-    with running.claimed(Titling, titling_id, attempt) as held:
+    with attempts.claimed(Titling, titling_id, attempt) as held:
         if held:
             titling.run(held[0])
 

@@ -11,7 +11,7 @@ from celery.signals import worker_ready
 from chatsite.chat import feed
 from chatsite.chat.models import Turn
 from chatsite.documents.models import Attachment
-from workers import presence, reading, running
+from workers import attempts, presence, reading
 from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 @shared_task(name="documents.read_attachment")
 def read_attachment(attachment_id: str, attempt: int) -> None:
     """Read one attempt of a file, if it is still waiting."""
-    with running.claimed(Attachment, attachment_id, attempt) as held:
+    with attempts.claimed(Attachment, attachment_id, attempt) as held:
         if held:
             attachment, _ = held
             _read(attachment)

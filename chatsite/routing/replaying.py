@@ -33,7 +33,7 @@ from router.policy import Choice, Embed, Encoder, Policy, Request
 from router.revisions import live_revision
 from router.strategies.explicit import UnknownRouteError
 from router.strategies.rules import InvalidRuleError
-from workers import running
+from workers import attempts
 from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _queue(replay: Replay) -> Replay:
 @shared_task(name="routing.replay_messages")
 def replay_messages(replay_id: str, attempt: int) -> None:
     """Run one attempt of a replay, if it is still waiting."""
-    with running.claimed(Replay, replay_id, attempt) as held:
+    with attempts.claimed(Replay, replay_id, attempt) as held:
         if held:
             _run(held[0])
 

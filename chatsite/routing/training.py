@@ -18,7 +18,7 @@ from chatsite.routing.models import Training
 from router import drafts, revisions
 from router.labelled import Case
 from router.models import AuditEntry, Classifier, Route
-from workers import running
+from workers import attempts
 from workers.jobs import Job
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def take(training: Training, classifier: Classifier, actor: Any) -> None:
 @shared_task(name="routing.train_classifier")
 def train_classifier(training_id: str, attempt: int) -> None:
     """Run one attempt of a training, if it is still waiting."""
-    with running.claimed(Training, training_id, attempt) as held:
+    with attempts.claimed(Training, training_id, attempt) as held:
         if held:
             _run(held[0])
 
@@ -100,7 +100,7 @@ def _run(training: Training) -> None:
         content = fit(samples, training.seed, report, encode if training.with_encoder else None)
     except _NotOursError:
         return
-    running.close_persistently(training, Job.Status.DONE, classifier=revisions.store_classifier(content))
+    attempts.close_persistently(training, Job.Status.DONE, classifier=revisions.store_classifier(content))
 
 
 def _sample(row: Mapping[str, str]) -> Sample:

@@ -24,7 +24,7 @@ from tests import processes
 from tests.admin.conftest import AdminClient, said
 from tests.chat.deciding import decided
 from tests.processes import wait_until
-from workers import running
+from workers import attempts
 from workers.jobs import Job
 from workers.models import Model
 
@@ -113,7 +113,7 @@ def test_an_earlier_revision_can_be_replayed(admin: User, zebras: list[Turn]) ->
 
 def test_a_message_counts_once_with_its_first_decision(admin: User, alice: User, zebras: list[Turn]) -> None:
     again = turns.again(alice, reply_id=zebras[0].pk, wanted_route="summarise")
-    with running.claimed(Turn, str(again.pk), 1) as held:
+    with attempts.claimed(Turn, str(again.pk), 1) as held:
         assert held is not None
         answering.answer(*held)
     add_rule("zebra")

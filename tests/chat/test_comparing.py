@@ -21,7 +21,7 @@ from router.revisions import publish
 from tests.chat.sockets import make_async, tab
 from tests.pages import rows
 from tests.sessions import session_of
-from workers import running
+from workers import attempts
 from workers.models import Model
 
 Connect = Callable[..., list[Model]]
@@ -32,7 +32,7 @@ def shown(turn: Turn) -> list[Entry]:
 
 
 def decide(turn: Turn) -> Turn:
-    with running.claimed(Turn, str(turn.pk), turn.attempt) as held:
+    with attempts.claimed(Turn, str(turn.pk), turn.attempt) as held:
         assert held is not None
         answering.answer(*held)
     return Turn.objects.select_related("completion__model", "decision").get(pk=turn.pk)

@@ -12,7 +12,7 @@ from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import Tab, ask, make_async, tab
 from tests.sessions import session_of
-from workers import completing, running
+from workers import attempts, completing
 from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -66,7 +66,7 @@ def test_who_has_passed_an_answer_on_does_not_end_it_when_it_is_stopped(
     asked = Completion.objects.create(
         reply_id=uuid.uuid4(), role="generate", model=first, fallbacks=[second.pk], prompt=[]
     )
-    with processes.pretended_worker(queues=["remote-far"]), running.claimed(Completion, str(asked.pk), 1) as held:
+    with processes.pretended_worker(queues=["remote-far"]), attempts.claimed(Completion, str(asked.pk), 1) as held:
         assert held
         completion, lease = held
 

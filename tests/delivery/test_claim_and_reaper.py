@@ -15,7 +15,7 @@ from redis.client import Pipeline
 
 from faults.proxy import Proxy
 from tests.processes import pretended_worker, wait_until
-from workers import broker, draining, leases, presence, reaper, running
+from workers import attempts, broker, draining, leases, presence, reaper
 from workers.code import own_code
 from workers.connections import client, hasty_client, stream_key, wish_key
 from workers.handover import hand_over
@@ -62,7 +62,7 @@ def test_a_late_result_of_an_old_attempt_is_dropped(completion: Completion) -> N
 
 
 def test_a_task_for_a_row_that_is_not_waiting_is_dropped(completion: Completion) -> None:
-    with running.claimed(Completion, str(completion.pk), 7) as held:
+    with attempts.claimed(Completion, str(completion.pk), 7) as held:
         assert held is None
 
 
@@ -191,7 +191,7 @@ def test_a_lease_that_could_not_be_taken_is_not_renewed(completion: Completion, 
     key = lease_key(Completion, completion.pk, 1)
     with monkeypatch.context() as away:
         away.setattr(leases, "client", lambda: redis.Redis(port=1))
-        with pytest.raises(redis.ConnectionError), running.claimed(Completion, str(completion.pk), 1):
+        with pytest.raises(redis.ConnectionError), attempts.claimed(Completion, str(completion.pk), 1):
             pass
     with Lease(Completion, "another", 1):  # the keeper is at work
         leases._keeper()._renew()
@@ -286,7 +286,7 @@ def test_an_answer_waits_for_a_database_that_is_away_for_a_moment(completion: Co
         return close(*arguments, **fields)
 
     monkeypatch.setattr(claimed, "close", close_later)
-    assert running.close_persistently(claimed, "done", text="Worth it.")
+    assert attempts.close_persistently(claimed, "done", text="Worth it.")
     completion.refresh_from_db()
     assert (completion.status, completion.text) == ("done", "Worth it.")
 
@@ -346,7 +346,7 @@ def test_the_database_refuses_contradictory_states(completion: Completion, broke
 
 
 def test_who_handed_over_a_job_cannot_end_it_any_more(completion: Completion) -> None:
-    with running.claimed(Completion, str(completion.pk), 1) as held:
+    with attempts.claimed(Completion, str(completion.pk), 1) as held:
         assert held
         job, lease = held
         hand_over(lease)
@@ -362,7 +362,7 @@ def test_what_breaks_off_in_an_older_worker_is_left_to_newer_ones(completion: Co
     changed_at = own_code().changed_at + (60 if newer else -60)
     with pretended_worker(queues=[completion.queue], code="another", code_changed_at=changed_at):
         for attempt in range(1, settings.MAX_ATTEMPTS + 3 if newer else 2):
-            with pytest.raises(KeyError), running.claimed(Completion, str(completion.pk), attempt):
+            with pytest.raises(KeyError), attempts.claimed(Completion, str(completion.pk), attempt):
                 raise KeyError("a kind of provider that came later")
     completion.refresh_from_db()
     assert (completion.status, completion.deaths) == (("queued", 0) if newer else ("running", 0))
@@ -381,11 +381,11 @@ def died(completion: Completion, first: int) -> Completion:
 
 
 def test_out_of_quarantine_a_job_has_all_its_attempts_again(completion: Completion) -> None:
-    attempts = died(completion, first=1).attempt
+    last = died(completion, first=1).attempt
     assert completion.try_again()
     assert not completion.try_again()
-    assert (completion.status, completion.attempt, completion.finished_at) == ("queued", attempts + 1, None)
-    assert died(completion, first=attempts + 1).attempt == 2 * attempts
+    assert (completion.status, completion.attempt, completion.finished_at) == ("queued", last + 1, None)
+    assert died(completion, first=last + 1).attempt == 2 * last
 
 
 def test_what_is_discarded_has_failed_for_good(completion: Completion) -> None:

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from tests.processes import wait_until
-from workers import isolation, running
+from workers import attempts, isolation
 from workers.connections import client, stream_key
 from workers.forking import Forker
 from workers.models import Completion, Model, Provider
@@ -44,7 +44,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], Non
 
 def attempted(completion: Completion) -> Completion:
     """It, after a worker has been given it."""
-    with running.claimed(Completion, str(completion.pk), completion.attempt) as held:
+    with attempts.claimed(Completion, str(completion.pk), completion.attempt) as held:
         assert held is None, "it was not run alone"
     completion.refresh_from_db()
     return completion

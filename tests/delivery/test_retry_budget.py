@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.backends.fake_provider import FakeProvider
-from workers import completing, retrying, running
+from workers import attempts, completing, retrying
 from workers.models import Completion, Model, Provider
 from workers.retrying import RetryBudget
 
@@ -74,7 +74,7 @@ def test_with_nothing_left_a_failing_model_is_asked_once(provider: FakeProvider,
             reply_id=uuid.uuid4(), role="generate", model=model, prompt=[{"role": "user", "content": "Hello"}]
         )
         before = len(provider.chats)
-        with running.claimed(Completion, str(completion.pk), 1) as held:
+        with attempts.claimed(Completion, str(completion.pk), 1) as held:
             assert held
             completing.run(*held)
         requests.append(len(provider.chats) - before)

@@ -1,4 +1,4 @@
-"""Running one attempt of a job: lease, claim, and whatever happens at the end."""
+"""One attempt of a job: lease, claim, and whatever happens at the end."""
 
 from __future__ import annotations
 
