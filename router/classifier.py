@@ -21,6 +21,7 @@ import safetensors.numpy
 from router.artefact import METADATA_KEY, ArtefactError, read_metadata
 from router.features import DIMENSIONS, VERSION, vectorise, word_indices
 from router.policy import Adapted, Encoder
+from router.training_data import ROLES
 
 MAX_WORDS = 5
 ADAPTER = "adapter."  # how the names of the encoder's tensors begin
@@ -90,6 +91,8 @@ class RoleClassifier:
                 raise ArtefactError(
                     "The artefact was fitted with other features than this version reads. Fit it again."
                 )
+            if set(roles) != set(ROLES):
+                raise ArtefactError("The artefact tells other roles apart than this version has. Fit it again.")
             tensors = {name.removeprefix(ADAPTER): tensor for name, tensor in tensors.items()}
             join = _join(metadata["join"], len(roles)) if tensors else None
             adapted = encoder.adapted(tensors) if tensors and encoder else None

@@ -39,6 +39,16 @@ def store_classifier(content: bytes) -> Classifier:
     return classifier
 
 
+@transaction.atomic
+def take_classifier(classifier: Classifier, actor: Any) -> None:
+    """Make a classifier that came from a file the draft's, and write that into the audit log."""
+    drafts.lock()
+    drafts.set_classifier(classifier)
+    AuditEntry.write(
+        actor, Action.IMPORT, f"The classifier {classifier} came from a file.", classifier=classifier.sha256
+    )
+
+
 def live_revision() -> Revision | None:
     """The revision that answers now."""
     return Revision.objects.filter(is_live=True).select_related("classifier").first()
@@ -94,7 +104,11 @@ class LiveChangedError(Exception):
 
 
 def check_still_live(beside: Revision | None) -> None:
-    """Raises `LiveChangedError` if `beside`, what a draft was measured beside, is not what is live."""
+    """Raises `LiveChangedError` if `beside`, what a draft was measured beside, is not what is live.
+
+    Call it inside the transaction that publishes: others who publish wait for its end.
+    """
+    drafts.lock()
     if live_revision() != beside:
         raise LiveChangedError
 
@@ -176,4 +190,5 @@ __all__ = [
     "publish",
     "roll_back",
     "store_classifier",
+    "take_classifier",
 ]

@@ -15,6 +15,7 @@ from django.db import transaction
 from chatsite.routing.publishing import labelled_cases, measure, policy_of, publisher
 from chatsite.routing.queue import BACKGROUND
 from router import revisions, rollouts
+from router.artefact import ArtefactError
 from router.drafts import InvalidPolicyError
 from router.models import AuditEntry, Rollout, Safeguards
 from router.rollouts import RolloutError
@@ -37,7 +38,7 @@ def promote_past_gate(author: Any, rollout: Rollout) -> None:
 @shared_task(name="routing.promote_if_it_passes")
 def promote_if_it_passes(ticket: str) -> None:
     """Measure the revision of a trial, and make it live if it passes."""
-    refusals = (InvalidPolicyError, RolloutError, revisions.LiveChangedError, PermissionDenied)
+    refusals = (InvalidPolicyError, RolloutError, revisions.LiveChangedError, PermissionDenied, ArtefactError)
     attend(ticket, _measure_and_promote, "It could not be measured", refusals)
 
 

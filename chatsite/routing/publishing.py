@@ -12,6 +12,7 @@ from django.db import transaction
 
 from chatsite.routing.queue import BACKGROUND
 from router import drafts, revisions
+from router.artefact import ArtefactError
 from router.labelled import Case
 from router.models import AuditEntry, Classifier, LabelledMessage, Revision, Safeguards
 from workers.trials import Trial, attend
@@ -48,11 +49,21 @@ def publish_past_gate(author: Any, note: str, fingerprint: str) -> Revision:
     return revision
 
 
+@transaction.atomic
+def publish_measured(author: Any, note: str, fingerprint: str, verdict: Verdict, beside: Revision | None) -> Revision:
+    """Publish a draft that passed beside what was live then.
+
+    Raises `router.revisions.LiveChangedError`, or as `router.revisions.publish`.
+    """
+    revisions.check_still_live(beside)
+    return revisions.publish(author, note, expected=fingerprint, evaluation=verdict.summary())
+
+
 @shared_task(name="routing.check_draft")
 def check_draft(ticket: str) -> None:
     """Measure the draft of a trial, and publish it if that was asked for and it passes."""
     refusals = (drafts.InvalidPolicyError, drafts.DraftChangedError, revisions.LiveChangedError, PermissionDenied)
-    attend(ticket, _check, "The draft could not be checked", refusals)
+    attend(ticket, _check, "The draft could not be checked", (*refusals, ArtefactError))
 
 
 def measure(
@@ -102,10 +113,7 @@ def _check(trial: Trial) -> dict[str, Any]:
     outcome = {"verdict": verdict.as_data(), "live": live.number if live else None, "revision": None}
     if trial.input["publish"] and verdict.passes:
         note, fingerprint = trial.input["note"], trial.input["fingerprint"]
-        with transaction.atomic():
-            revisions.check_still_live(live)
-            author = publisher(trial.asked_by)
-            revision = revisions.publish(author, note, expected=fingerprint, evaluation=verdict.summary())
+        revision = publish_measured(publisher(trial.asked_by), note, fingerprint, verdict, live)
         outcome["revision"] = revision.number
     return outcome
 

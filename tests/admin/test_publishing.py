@@ -245,7 +245,8 @@ def test_revisions_can_be_looked_at_and_nothing_else(ada: AdminClient, defaults:
     assert "live" in ada.get("/admin/router/revision/").content.decode()
     assert ada.get("/admin/router/revision/add/").status_code == 403
     assert ada.post("/admin/router/revision/1/delete/", {"post": "yes"}).status_code == 403
-    assert ada.get("/admin/router/revision/99/change/").status_code == 404
+    for number in ("99", "9" * 5000, "first"):
+        assert ada.get(f"/admin/router/revision/{number}/change/").status_code == 404
 
 
 # --- Files --------------------------------------------------------------------------------------------------------

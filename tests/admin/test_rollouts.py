@@ -210,6 +210,11 @@ def test_going_past_the_gate_takes_its_own_permission_and_is_in_the_audit_log(
     assert (str(entry.actor), entry.detail["revision"]) == ("ada", canary.revision_id)
 
 
+def test_a_rollout_that_is_not_there_is_not_found(ada: AdminClient, db: None) -> None:
+    for number in ("99", "9" * 5000, "first"):
+        assert ada.get(f"{LIST}{number}/change/").status_code == 404
+
+
 def test_looking_is_not_changing(alice_with: Callable[..., AdminClient], canary: Rollout) -> None:
     helper = alice_with("router.view_revision")
     assert "careful summaries" in text_of(helper.get(LIST))

@@ -14,7 +14,7 @@ from chatsite.routing import training
 from chatsite.routing.models import Training
 from router import drafts, training_data
 from router.classifier import RoleClassifier
-from router.models import AuditEntry, Revision
+from router.models import AuditEntry, Draft, Revision
 from tests.admin.conftest import AdminClient
 from tests.router.conftest import embed, small_samples
 from workers import encoder, reaper
@@ -61,6 +61,9 @@ def test_a_training_fits_a_classifier_and_changes_nothing_by_itself(ada: AdminCl
     page = ada.get(page_of(row)).content.decode()
     for shown in ("Done after", "The linear model, all folds", "Reading 120 messages.", "Take it into the draft"):
         assert shown in page
+    Draft.objects.update(classifier=None)
+    assert "Take it into the draft" in ada.get(page_of(row)).content.decode()
+    drafts.set_classifier(before)
     assert drafts.classifier() == before
     assert Revision.objects.get(is_live=True) == live
     assert AuditEntry.objects.get(action="train").text == "Started a training without the encoder, seed 1"

@@ -7,12 +7,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
+from chatsite.routing import publishing
+from router import classifier, features, revisions
+from router.artefact import SHIPPED
 from router.drafts import snapshot
 from router.models import AuditEntry, Draft, Revision, Route
+from router.training_data import ROLES
 from tests import processes
 
 
@@ -151,6 +156,48 @@ def test_a_classifier_travels_as_a_file(defaults: None, tmp_path: Path) -> None:
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(CommandError):
         routes("import-classifier", file)
+    Draft.objects.update(classifier=None)
+    with pytest.raises(CommandError, match="no classifier yet"):
+        routes("export-classifier", "--output", file)
+
+
+def test_a_classifier_from_a_file_is_written_down(defaults: None, admin: Any) -> None:
+    routes("import-classifier", SHIPPED, "--author", "ada")
+    entry = AuditEntry.objects.latest("id")
+    sha = str(Draft.current().classifier_id)
+    assert (entry.actor, entry.action, entry.detail) == (admin, "import", {"classifier": sha})
+
+
+@pytest.mark.parametrize(
+    ("roles", "version", "complaint"),
+    [(ROLES, "older", "fitted with other features"), (("yes", "no"), features.VERSION, "tells other roles apart")],
+)
+def test_a_classifier_that_cannot_be_run_is_not_taken_in(
+    defaults: None, tmp_path: Path, roles: tuple[str, ...], version: str, complaint: str
+) -> None:
+    file, before = tmp_path / "classifier.safetensors", Draft.current().classifier_id
+    weights = np.zeros((features.DIMENSIONS, len(roles)))
+    file.write_bytes(classifier.save(roles, weights, np.zeros(len(roles)), {"features": version}))
+    with pytest.raises(CommandError, match=complaint):
+        routes("import-classifier", file)
+    assert Draft.current().classifier_id == before
+
+
+def test_a_draft_that_was_measured_beside_another_revision_is_not_published(
+    worse: None, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Route.objects.get(name="generate").rules.all().delete()
+    measure = publishing.measure
+
+    def meanwhile(*args: Any) -> Any:
+        verdict = measure(*args)
+        revisions.roll_back(None, Revision.objects.get(number=1))
+        return verdict
+
+    monkeypatch.setattr(publishing, "measure", meanwhile)
+    with pytest.raises(CommandError, match="Another revision went live in the meantime"):
+        routes("publish", "--labelled", labelled)
+    assert Revision.objects.get(is_live=True).number == 2
 
 
 def test_the_way_back(defaults: None) -> None:
@@ -166,7 +213,12 @@ def test_the_way_back(defaults: None) -> None:
         (["check", "--labelled", "nowhere.csv"], "nowhere.csv cannot be read: No such file"),
         (["diff", "1", "99"], "no revision “99”"),
         (["roll-back", "first"], "no revision “first”"),
+        (["roll-back", "9" * 5000], "no revision “999"),
         (["publish", "--author", "nobody"], "no user “nobody”"),
+        (["publish", "--margin", "inf"], "no number of percentage points"),
+        (["publish", "--note", "x" * 201], "it has 201 characters; 200 are allowed"),
+        (["export", "--output", "/nowhere/routes.toml"], "/nowhere/routes.toml cannot be written: No such file"),
+        (["export-classifier", "--output", "/"], "/ cannot be written: Is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_said(defaults: None, arguments: list[str], complaint: str) -> None:

@@ -12,7 +12,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
@@ -132,10 +132,9 @@ class RevisionAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """What a revision changed, and what can be done with it."""
-        revision = get_object_or_404(
-            Revision.objects.select_related("parent", "author", "classifier"),
-            pk=object_id if object_id.isdecimal() else 0,
-        )
+        revision = self.get_object(request, object_id)
+        if revision is None:
+            raise Http404("No such revision.")
         if not self.has_view_permission(request, revision):
             raise PermissionDenied
         context = {

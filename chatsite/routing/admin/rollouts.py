@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
@@ -168,7 +168,9 @@ class RolloutAdmin(ModelAdmin):
         """How one is doing, or did. The page asks again by itself while it runs."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rollout = get_object_or_404(self.get_queryset(request), pk=object_id if object_id.isdecimal() else 0)
+        rollout = self.get_object(request, object_id)
+        if rollout is None:
+            raise Http404("No such rollout.")
         context = _shown(request, rollout)
         if request.headers.get("HX-Request"):
             return render(request, "admin/routing/rollouts/_figures.html", context)

@@ -18,9 +18,8 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminIntegerFieldWi
 
 from chatsite.routing import training
 from chatsite.routing.models import Training
-from router import drafts
 from router.labelled import MAX_BYTES, Case, LabelledFileError, read_file
-from router.models import Classifier, Route
+from router.models import Classifier, Draft, Route
 from workers.jobs import Job
 from workers.trial_pages import waiting_hint
 
@@ -145,7 +144,7 @@ class TrainingAdmin(ModelAdmin):
             "figures": _figures(row),
             "can_cancel": self.has_add_permission(request),
             "can_take": request.user.has_perm(PERMISSION_TO_TAKE),
-            "is_taken": bool(row.classifier_id) and drafts.classifier().pk == row.classifier_id,
+            "is_taken": bool(row.classifier_id) and Draft.current().classifier_id == row.classifier_id,
         }
         if request.headers.get("HX-Request"):
             return render(request, "admin/routing/trainings/_state.html", context)

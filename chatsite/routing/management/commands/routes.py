@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -19,6 +20,15 @@ from router.models import Classifier, Draft, Revision, Safeguards
 
 SHOWN_CASES = 20
 DRAFT, LIVE = "draft", "live"
+MAX_DIGITS = 10
+REFUSALS = (
+    drafts.InvalidPolicyError,
+    drafts.DraftChangedError,
+    revisions.LiveChangedError,
+    files.FileError,
+    labelled.LabelledFileError,
+    ArtefactError,
+)
 
 if TYPE_CHECKING:
     from router.gate import Verdict
@@ -34,12 +44,12 @@ class Command(BaseCommand):
         check.add_argument("--file", type=Path, help="routes as `export` writes them (default: the draft)")
         check.add_argument("--beside", type=Path, help="routes to compare with (default: the live revision)")
         publish = kinds.add_parser("publish", help="check the draft, and make it live if it is not worse")
-        publish.add_argument("--note", default="", help="what it changes and why")
+        publish.add_argument("--note", default="", type=_note, help="what it changes and why")
         publish.add_argument("--author", help="the name of the user who publishes it")
         publish.add_argument("--past-gate", action="store_true", help="publish it whatever the gate says; audited")
         for each in (check, publish):
             each.add_argument("--labelled", type=Path, help="JSONL or CSV (default: the labelled set of the admin)")
-            each.add_argument("--margin", type=float, help="percentage points (default: that of the admin)")
+            each.add_argument("--margin", type=_points, help="percentage points (default: that of the admin)")
         diff = kinds.add_parser("diff", help="what is different between two: numbers, “live” or “draft”")
         diff.add_argument("before", nargs="?", default=LIVE)
         diff.add_argument("after", nargs="?", default=DRAFT)
@@ -48,14 +58,14 @@ class Command(BaseCommand):
         export.add_argument("--output", type=Path, help="a file (default: standard output)")
         from_file = kinds.add_parser("import", help="make the draft what a file says")
         from_file.add_argument("file", type=Path, help="TOML; - reads standard input")
-        artefact = kinds.add_parser("import-classifier", help="take in an artefact of fit_router, as the draft's")
-        artefact.add_argument("file", type=Path)
+        from_artefact = kinds.add_parser("import-classifier", help="take in an artefact of fit_router, as the draft's")
+        from_artefact.add_argument("file", type=Path)
         artefact = kinds.add_parser("export-classifier", help="write the artefact that routes run with")
         artefact.add_argument("what", nargs="?", default=DRAFT, help="a number, “live” or “draft” (default)")
         artefact.add_argument("--output", type=Path, required=True)
         back = kinds.add_parser("roll-back", help="make what a former revision says live again")
         back.add_argument("number")
-        for each in (from_file, back):
+        for each in (from_file, from_artefact, back):
             each.add_argument("--author", help="the name of the user who does it")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -63,25 +73,20 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         content, classifier = _from_file(options["file"]) if options["file"] else _draft()
-        if not self._judge(content, classifier, options).passes:
+        if not self._judge(content, classifier, _beside(options["beside"]), options).passes:
             raise CommandError("The gate refuses it.", returncode=1)
 
     def _publish(self, options: dict[str, Any]) -> None:
         content, classifier = _draft()
-        author = _user(options["author"])
+        author, note, live = _user(options["author"]), options["note"], revisions.live_revision()
         fingerprint = drafts.fingerprint(content, classifier.sha256)
-        verdict = self._judge(content, classifier, options)
-        try:
-            if verdict.passes:
-                revision = revisions.publish(
-                    author, options["note"], expected=fingerprint, evaluation=verdict.summary()
-                )
-            elif options["past_gate"]:
-                revision = publishing.publish_past_gate(author, options["note"], fingerprint)
-            else:
-                raise CommandError("The gate refuses it. Nothing was published.", returncode=1)
-        except revisions.DraftChangedError as error:
-            raise CommandError(str(error)) from error
+        verdict = self._judge(content, classifier, _policy_of(live), options)
+        if verdict.passes:
+            revision = _in_words(publishing.publish_measured)(author, note, fingerprint, verdict, live)
+        elif options["past_gate"]:
+            revision = _in_words(publishing.publish_past_gate)(author, note, fingerprint)
+        else:
+            raise CommandError("The gate refuses it. Nothing was published.", returncode=1)
         self.stdout.write(f"{revision} is live.")
 
     def _diff(self, options: dict[str, Any]) -> None:
@@ -92,7 +97,7 @@ class Command(BaseCommand):
     def _export(self, options: dict[str, Any]) -> None:
         text = files.dump(*_named(options["what"]))
         if options["output"]:
-            options["output"].write_text(text)
+            _write(options["output"], text.encode())
         else:
             self.stdout.write(text)
 
@@ -101,31 +106,38 @@ class Command(BaseCommand):
         self.stdout.write("The draft is what the file says. Nothing is published yet.")
 
     def _import_classifier(self, options: dict[str, Any]) -> None:
-        classifier = _in_words(revisions.import_classifier)(options["file"])
-        drafts.set_classifier(classifier)
+        from router.classifier import RoleClassifier  # numpy: not everything that is done here needs it
+
+        author, content = _user(options["author"]), _in_words(options["file"].read_bytes)()
+        _in_words(RoleClassifier.load)(content)  # what cannot be run is not taken in
+        classifier = revisions.store_classifier(content)
+        revisions.take_classifier(classifier, author)
         self.stdout.write(f"The draft runs with the classifier {classifier}. Nothing is published yet.")
 
     def _export_classifier(self, options: dict[str, Any]) -> None:
-        _, sha = _named(options["what"])
-        options["output"].write_bytes(bytes(Classifier.objects.get(pk=sha).content))
+        classifier = Classifier.objects.filter(pk=_named(options["what"])[1]).first()
+        if classifier is None:
+            raise CommandError("The draft has no classifier yet. Run `manage.py fit_router`, then load the defaults.")
+        _write(options["output"], bytes(classifier.content))
 
     def _roll_back(self, options: dict[str, Any]) -> None:
         revision = _in_words(revisions.roll_back)(_user(options["author"]), _revision(options["number"]))
         self.stdout.write(f"{revision} is live: {revision.note}.")
 
-    def _judge(self, content: drafts.Snapshot, classifier: Classifier, options: dict[str, Any]) -> Verdict:
+    def _judge(
+        self, content: drafts.Snapshot, classifier: Classifier, beside: Policy | None, options: dict[str, Any]
+    ) -> Verdict:
         """What the gate finds, printed as well."""
         _in_words(drafts.check)(content)
         for warning in drafts.warnings(content):
             self.stdout.write(f"Probably not meant: {warning}")
         path, margin = options["labelled"], options["margin"]
-        beside = _beside(options.get("beside"))
         names = {route["name"] for route in content["routes"]} | {
             route.name for route in (beside.routes if beside else ())
         }
         cases = _in_words(labelled.read_labelled)(path, names) if path else publishing.labelled_cases()
         margin = Safeguards.current().gate_margin if margin is None else margin
-        verdict = publishing.measure(content, classifier, beside, cases, margin, lambda done, total: None)
+        verdict = _in_words(publishing.measure)(content, classifier, beside, cases, margin, lambda done, total: None)
         for name, figures in (("live", verdict.live), ("draft", verdict.draft)):
             if figures:
                 self.stdout.write(f"{name:6} accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}")
@@ -151,7 +163,11 @@ def _from_file(path: Path) -> tuple[drafts.Snapshot, Classifier]:
 
 def _beside(path: Path | None) -> Policy | None:
     """What routes are compared with: those of a file, or what is live."""
-    return publishing.compiled(*_from_file(path)) if path else publishing.policy_of(revisions.live_revision())
+    return _in_words(publishing.compiled)(*_from_file(path)) if path else _policy_of(revisions.live_revision())
+
+
+def _policy_of(revision: Revision | None) -> Policy | None:
+    return _in_words(publishing.policy_of)(revision)
 
 
 def _named(name: str) -> tuple[drafts.Snapshot, str]:
@@ -165,7 +181,8 @@ def _named(name: str) -> tuple[drafts.Snapshot, str]:
 
 
 def _revision(name: str) -> Revision:
-    revision = Revision.objects.select_related("classifier").filter(number=name).first() if name.isdecimal() else None
+    is_number = name.isdecimal() and len(name) < MAX_DIGITS
+    revision = Revision.objects.select_related("classifier").filter(number=name).first() if is_number else None
     if revision is None:
         raise CommandError(f"There is no revision “{name}”. Say its number, “live” or “draft”.")
     return revision
@@ -189,6 +206,26 @@ def _read(path: Path) -> str:
         raise CommandError(f"{path} is not in UTF-8.") from None
 
 
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _points(text: str) -> float:
+    points = float(text)
+    if not 0 <= points <= 100:
+        raise ArgumentTypeError(f"{text} is no number of percentage points from 0 to 100")
+    return points
+
+
+def _note(text: str) -> str:
+    if len(text) > revisions.NOTE_LENGTH:
+        raise ArgumentTypeError(f"it has {len(text)} characters; {revisions.NOTE_LENGTH} are allowed")
+    return text
+
+
 def _in_words(act: Callable[..., Any]) -> Callable[..., Any]:
     """`act`, whose refusals are the command's."""
 
@@ -196,7 +233,7 @@ def _in_words(act: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **kwargs: Any) -> Any:
         try:
             return act(*args, **kwargs)
-        except (drafts.InvalidPolicyError, files.FileError, labelled.LabelledFileError, ArtefactError) as error:
+        except REFUSALS as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
