@@ -38,7 +38,9 @@ def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     """
     turn = access.reply_or_404(user, reply_id)
     decision = _decision_of(turn)
-    _check_route(user, turn, wanted_route)
+    turns.check_offered(user, wanted_route, turn.conversation_id)
+    if wanted_route == decision.route:
+        raise RefusedError("same_route")
     with transaction.atomic():
         if decision.strategy == Decision.Strategy.EXPLICIT:
             return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route))
@@ -52,14 +54,6 @@ def _decision_of(turn: Turn) -> Decision:
     if turn.decision is None:
         raise Http404("There is no decision to correct.")
     return turn.decision
-
-
-def _check_route(user: Any, turn: Turn, wanted_route: str) -> None:
-    names = access.route_titles(user, turn.conversation_id)
-    if wanted_route not in names:
-        raise RefusedError("unknown_route", route=wanted_route[:40], routes=", ".join(f"/{name}" for name in names))
-    if turn.decision and wanted_route == turn.decision.route:
-        raise RefusedError("same_route")
 
 
 def _file(user: Any, text: str, decision: Decision, wanted_route: str) -> str:

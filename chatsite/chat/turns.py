@@ -291,10 +291,15 @@ def _is_kept(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cs") and not 0xE0000 <= ord(character) <= 0xE007F
 
 
+def check_offered(user: Any, route: str, conversation_id: Any) -> None:
+    """Raises `RefusedError` for a route that the person may not use in a conversation, or that does not exist."""
+    if route not in (names := access.route_titles(user, conversation_id)):
+        raise RefusedError("unknown_route", route=route[:40], routes=", ".join(f"/{name}" for name in names))
+
+
 def _check_route(user: Any, wanted_route: str, text: str, conversation_id: Any) -> None:
-    wanted = wanted_route or _command(text)
-    if wanted and wanted not in (names := access.route_titles(user, conversation_id)):
-        raise RefusedError("unknown_route", route=wanted[:40], routes=", ".join(f"/{name}" for name in names))
+    if wanted := wanted_route or _command(text):
+        check_offered(user, wanted, conversation_id)
 
 
 def _command(text: str) -> str:

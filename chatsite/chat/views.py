@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -105,57 +107,52 @@ def stop(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     return _back_to(turns.stop(request.user, reply_id=reply_id))
 
 
+def _asking(view: Callable[[HttpRequest, UUID], HttpResponse]) -> Callable[[HttpRequest, UUID], HttpResponse]:
+    """A form at a reply that asks for another answer. What is refused is said on the page of its conversation."""
+
+    @wraps(view)
+    def ask(request: HttpRequest, reply_id: UUID) -> HttpResponse:
+        turn = access.reply_or_404(request.user, reply_id)
+        try:
+            turns.refuse_if_full(request.user, None)
+            return view(request, reply_id)
+        except RefusedError as error:
+            return _page(request, turn.conversation, error)
+
+    return ask
+
+
 @login_required
 @require_POST
+@_asking
 def again(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have a message answered again."""
-    turn = access.reply_or_404(request.user, reply_id)
-    route, model = request.POST.get("route", ""), request.POST.get("model", "")
-    try:
-        turns.refuse_if_full(request.user, None)
-        new = turns.again(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
-    except RefusedError as error:
-        return _page(request, turn.conversation, error)
+    new = turns.again(request.user, reply_id=reply_id, **_another_answer(request))
     return _tell(request, new, with_message=False)
 
 
 @login_required
 @require_POST
+@_asking
 def continue_answer(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have the rest of an answer that was cut short."""
-    turn = access.reply_or_404(request.user, reply_id)
-    try:
-        turns.refuse_if_full(request.user, None)
-        new = turns.continue_answer(request.user, reply_id=reply_id)
-    except RefusedError as error:
-        return _page(request, turn.conversation, error)
-    return _tell(request, new, with_message=True)
+    return _tell(request, turns.continue_answer(request.user, reply_id=reply_id), with_message=True)
 
 
 @login_required
 @require_POST
+@_asking
 def compare(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """Have a message answered beside an answer, by another route or model."""
-    turn = access.reply_or_404(request.user, reply_id)
-    route, model = request.POST.get("route", ""), request.POST.get("model", "")
-    try:
-        turns.refuse_if_full(request.user, None)
-        new = comparing.compare(request.user, reply_id=reply_id, wanted_route=route, wanted_model=model)
-    except RefusedError as error:
-        return _page(request, turn.conversation, error)
-    return _at(new.reply)
+    return _at(comparing.compare(request.user, reply_id=reply_id, **_another_answer(request)).reply)
 
 
 @login_required
 @require_POST
+@_asking
 def correct(request: HttpRequest, reply_id: UUID) -> HttpResponse:
     """File that an answer came by the wrong route, and have the message answered by another one."""
-    turn = access.reply_or_404(request.user, reply_id)
-    try:
-        turns.refuse_if_full(request.user, None)
-        corrected = corrections.correct(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
-    except RefusedError as error:
-        return _page(request, turn.conversation, error)
+    corrected = corrections.correct(request.user, reply_id=reply_id, wanted_route=request.POST.get("route", ""))
     if corrected.text:
         messages.info(request, corrected.text)
     return _tell(request, corrected.turn, with_message=False)
@@ -224,6 +221,11 @@ def _files(request: HttpRequest, conversation: Conversation | None) -> list[str]
     if refused:
         raise RefusedError("files_refused", files=" ".join(refused))
     return ids
+
+
+def _another_answer(request: HttpRequest) -> dict[str, str]:
+    """By what another answer is wished for."""
+    return {"wanted_route": request.POST.get("route", ""), "wanted_model": request.POST.get("model", "")}
 
 
 def _uuid(value: str) -> UUID | None:
