@@ -163,7 +163,8 @@ def _decided(revision: int | None, since: datetime | None) -> Iterator[Outcome]:
     if since:
         turns = turns.filter(decision__decided_at__gte=since)
     disputed = Correction.objects.filter(decision__revision=revision).exclude(state=Correction.State.REJECTED)
-    wrong = set(dict(disputed.values_list("user", "decision")).values())  # nobody's word counts more than once
+    newest = dict(disputed.order_by("decision").values_list("user", "decision"))  # nobody's word counts more than once
+    wrong = set(newest.values())
     for facts in _read(turns.order_by("-decision_id")):
         yield _outcome(facts, facts.decision in wrong)
 

@@ -177,6 +177,20 @@ def test_one_person_alone_rolls_no_canary_back(canary: Rollout, answers: Answers
     assert (canary.outcome, canary.looks) == ("running", 1)
 
 
+def test_what_somebody_called_wrong_before_hides_nothing_that_they_call_wrong_now(
+    canary: Rollout, answers: Answers, live: int, alice: Any
+) -> None:
+    for revision in (canary.revision_id, live):
+        call_wrong(answers.many(1, revision), [alice])
+    Decision.objects.update(decided_at=timezone.now() - timedelta(days=2))
+    for revision in (canary.revision_id, live):
+        call_wrong(answers.many(2, revision, age=1200)[:1], [alice])
+        answers.many(10, revision)
+        call_wrong(answers.many(1, revision), [alice])
+    for observation in watching.observe(canary).values():
+        assert (observation.canary.wrong_routes, observation.live.wrong_routes) == (1, 1)
+
+
 def test_a_canary_whose_routes_people_call_wrong_is_rolled_back(canary: Rollout, answers: Answers, live: int) -> None:
     call_wrong(answers.many(20, canary.revision_id)[:14], people(14))
     answers.many(20, live)
