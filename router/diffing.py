@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -24,6 +25,7 @@ _LABELS = {
     "labels": "labels",
 }
 SHOWN_TEXT = 300
+SHOWN_BEFORE = 40  # of what two long texts have in common
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _nothing(route: Mapping[str, Any]) -> dict[str, Any]:
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for field, label in _LABELS.items():
         if old[field] != new[field]:
-            yield Change(new["title"], label, _written(old[field]), _written(new[field]))
+            yield Change(new["title"], label, *_cut_alike(_written(old[field]), _written(new[field])))
 
 
 def _parts(old: Mapping[str, Any], new: Mapping[str, Any], names: _Names) -> Iterator[Change]:
@@ -102,6 +104,11 @@ def _parts(old: Mapping[str, Any], new: Mapping[str, Any], names: _Names) -> Ite
         )
     yield from _added_and_gone(title, "rule", [*map(_rule, old["rules"])], [*map(_rule, new["rules"])])
     yield from _added_and_gone(title, "example", old["examples"], new["examples"])
+    hidden = [set(side.get("unquoted", ())) for side in (old, new)]
+    for text in new["examples"]:
+        before, after = ("not for others to see" if text in each else "may be quoted" for each in hidden)
+        if text in old["examples"] and before != after:
+            yield Change(title, f"example {_cut(text)}", before, after)
 
 
 def _added_and_gone(title: str, what: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
@@ -133,11 +140,20 @@ def _rule(rule: Mapping[str, Any]) -> str:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _cut(str(value)) if value not in ("", [], {}) else "nothing"
+    return str(value) if value not in ("", [], {}) else "nothing"
 
 
 def _listed(names: Any) -> str:
     return ", ".join(names)
+
+
+def _cut_alike(old: str, new: str) -> tuple[str, str]:
+    """Both, cut to what can be shown; of long ones, from shortly before the first difference."""
+    start = 0
+    if max(len(old), len(new)) > SHOWN_TEXT:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
+        start = max(0, sum(1 for _ in alike) - SHOWN_BEFORE)
+    return _cut(f"{'…' if start else ''}{old[start:]}"), _cut(f"{'…' if start else ''}{new[start:]}")
 
 
 def _cut(text: str) -> str:

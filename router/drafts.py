@@ -67,10 +67,19 @@ def set_classifier(chosen: Classifier) -> None:
 
 def fingerprint(content: Snapshot, classifier_sha: str) -> str:
     """What tells two drafts apart. Snapshots from before there were groups count as being for everybody."""
-    routes = [{"groups": [], **route} for route in content["routes"]]
-    facts = [routes, content.get("model_groups", {}), classifier_sha]
+    facts = [[*map(_identity, content["routes"])], content.get("model_groups", {}), classifier_sha]
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _identity(route: Mapping[str, Any]) -> dict[str, Any]:
+    """What a route says; the order of its examples, and of its rules of one place, changes no decision."""
+    return {
+        "groups": [],
+        **route,
+        "rules": sorted(route["rules"], key=lambda rule: (rule["position"], rule["kind"], rule["value"])),
+        **{name: sorted(route[name]) for name in ("examples", "unquoted") if name in route},
+    }
 
 
 def current_fingerprint() -> str:

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 OVERRIDE_PERMISSION = "router.publish_past_gate"
 
 
-def start_check(asked_by: Any) -> Trial:
-    """Have the draft measured beside the live revision. Raises `redis.RedisError`."""
-    return Trial.start(check_draft, BACKGROUND, asked_by, fingerprint=draft_fingerprint(), publish=False, note="")
+def start_check(asked_by: Any, note: str = "") -> Trial:
+    """Have the draft measured beside the live revision. `note` is kept for its publication.
+
+    Raises `redis.RedisError`, or as `draft_fingerprint`.
+    """
+    return Trial.start(check_draft, BACKGROUND, asked_by, fingerprint=draft_fingerprint(), publish=False, note=note)
 
 
 def start_publication(asked_by: Any, note: str, fingerprint: str) -> Trial:

@@ -62,6 +62,9 @@ def test_a_worse_draft_is_refused_and_the_page_shows_which_messages_got_worse(
     assert "0 for the better, 1 for the worse" in page
     assert "−25.0" in page  # points of accuracy
     assert "lets you publish it all the same" in page
+    for link in ("no%20gist", "no+gist"):  # nothing of what was typed is lost
+        assert f"{DRAFT}?note={link}" in page
+    assert "no gist" in ada.get(f"{DRAFT}?note=no%20gist").content.decode()
     assert live() == 1
     assert not AuditEntry.objects.filter(action="publish").exclude(text__contains="Revision 1").exists()
 

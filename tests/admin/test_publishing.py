@@ -140,7 +140,10 @@ def test_a_draft_that_changed_since_it_was_looked_at_is_not_published(ada: Admin
     ada.submit(change("summarise"), title="Digest")
     seen = fingerprint_on(ada.get(DRAFT))
     ada.submit(change("summarise"), title="Something else")
-    assert "Somebody changed the draft in the meantime" in said(publish(ada, override="1", fingerprint=seen))
+    page = publish(ada, override="1", fingerprint=seen, note="a better name")
+    assert "Somebody changed the draft in the meantime" in said(page)
+    assert "a better name" in page.content.decode()  # nothing of what was typed is lost
+    assert fingerprint_on(page) != seen
     assert live().number == 1
 
 

@@ -108,6 +108,32 @@ def test_differences_are_told_in_lines(defaults: None) -> None:
     assert routes("diff", "1", "live") == ""
 
 
+def test_a_long_text_is_shown_where_it_changes(defaults: None) -> None:
+    text = "Be brief. " * 60
+    Route.objects.filter(name="summarise").update(prompt_template=text)
+    routes("publish", "--past-gate")
+    Route.objects.filter(name="summarise").update(prompt_template=f"{text}Never guess.")
+    [line] = routes("diff").splitlines()
+    assert line.endswith("Be brief. Never guess.")
+    assert len(line) < 200
+
+
+def test_what_differs_from_what_is_live_is_told(defaults: None) -> None:
+    route = Route.objects.get(name="summarise")
+    for text, value in (("tl;dr", "short"), ("recap this", "long")):
+        route.examples.get_or_create(text=text)
+        route.rules.create(value=value)
+    routes("publish", "--past-gate")
+    for rows in (route.examples.filter(text="tl;dr"), route.rules.filter(value="short")):
+        [row] = rows
+        row.delete()
+        row.save()  # the same, after the others
+    assert (routes("diff"), revisions.draft_is_published()) == ("", True)
+    route.examples.filter(text="tl;dr").update(is_quoted=False)
+    assert routes("diff") == "Summary: example tl;dr: may be quoted → not for others to see\n"
+    assert not revisions.draft_is_published()
+
+
 def test_a_file_makes_the_draft(defaults: None, tmp_path: Path) -> None:
     file = tmp_path / "routes.toml"
     file.write_text(routes("export").replace('title = "Summary"', 'title = "Digest"'))

@@ -154,11 +154,15 @@ class RevisionAdmin(ModelAdmin):
 
     def draft_view(self, request: HttpRequest) -> HttpResponse:
         """What the draft would change, what is wrong with it, and the way to publish it."""
+        return self._draft(request, request.GET.get("note", "")[: revisions.NOTE_LENGTH])
+
+    def _draft(self, request: HttpRequest, note: str) -> HttpResponse:
+        """The page, with a note that has been typed already."""
         _require(request, "router.view_route")
         content = drafts.snapshot()
         live = revisions.live_revision()
         sha = Draft.current().classifier_id or ""
-        form = PublishForm(initial={"fingerprint": drafts.fingerprint(content, sha)})
+        form = PublishForm(initial={"fingerprint": drafts.fingerprint(content, sha), "note": note})
         context = {
             **self.admin_site.each_context(request),
             "title": "Draft",
@@ -180,7 +184,7 @@ class RevisionAdmin(ModelAdmin):
         form = PublishForm(request.POST)
         if not form.is_valid():
             messages.error(request, "The note is too long.")
-            return redirect("admin:router_revision_draft")
+            return self._draft(request, request.POST.get("note", ""))
         note, fingerprint = form.cleaned_data["note"], form.cleaned_data["fingerprint"]
         try:
             if "override" in request.POST:
@@ -189,7 +193,7 @@ class RevisionAdmin(ModelAdmin):
                 messages.success(request, f"{revision} is live. That it went past the gate is in the audit log.")
                 return redirect("admin:router_revision_draft")
             if "check" in request.POST:
-                trial = publishing.start_check(request.user)
+                trial = publishing.start_check(request.user, note)
             else:
                 trial = publishing.start_publication(request.user, note, fingerprint)
             return redirect("admin:router_revision_check", trial.ticket)
@@ -197,18 +201,20 @@ class RevisionAdmin(ModelAdmin):
             messages.error(request, str(error))
         except redis.RedisError:
             messages.error(request, NO_REDIS)
-        return redirect("admin:router_revision_draft")
+        return self._draft(request, note)
 
     def check_view(self, request: HttpRequest, ticket: str) -> HttpResponse:
         """How far a check is, and what it found."""
         _require(request, "router.view_route")
+        trial = find_trial(request, ticket)
+        note = trial.input.get("note", "") if trial else ""
         return render_trial(
             request,
             self.admin_site,
-            find_trial(request, ticket),
+            trial,
             title="Check of the draft",
             outcome="admin/routing/_verdict.html",
-            back=reverse("admin:router_revision_draft"),
+            back=reverse("admin:router_revision_draft", query={"note": note} if note else None),
         )
 
     @_editor_only
