@@ -21,7 +21,7 @@ from unfold.decorators import display
 
 from router import drafts
 from router.advice import advice
-from router.forms import ExamplesOnce, ModelsInOrder, RouteForm
+from router.forms import ExamplesOnce, ModelsInOrder, RouteForm, RowsOfARoute
 from router.models import Correction, Decision, Example, Route, RouteModel, Rule
 from workers.forms import GroupBoxes
 from workers.models import Role
@@ -38,6 +38,7 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
 class RoutePart(TabularInline):
     """Whoever may change a route may change what belongs to it."""
 
+    formset = RowsOfARoute
     extra = 0
     hide_title = True
 

@@ -155,7 +155,27 @@ class RouteForm(forms.ModelForm):
         )
 
 
-class ModelsInOrder(PaginationInlineFormSet):
+class RowsOfARoute(PaginationInlineFormSet):
+    """What belongs to a route. A row that somebody else has deleted since is a new one: saved over what they did."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if self._is_gone(form, index):
+            form.fields[self.model._meta.pk.name] = forms.Field(required=False, widget=forms.HiddenInput)
+
+    def save_new_objects(self, commit: bool = True) -> list[Any]:
+        saved: list[Any] = super().save_new_objects(commit)
+        gone = [form for index, form in enumerate(self.initial_forms) if self._is_gone(form, index)]
+        saved += [self.save_new(form, commit=commit) for form in gone if not self._should_delete_form(form)]
+        return saved
+
+    def _is_gone(self, form: Any, index: int | None) -> bool:
+        """Whether the form was shown with a row that is not there any more."""
+        is_shown = index is not None and index < self.initial_form_count()
+        return self.is_bound and is_shown and form.instance._state.adding
+
+
+class ModelsInOrder(RowsOfARoute):
     """The models of a route: one that is added, and not given a place of its own, comes last."""
 
     def clean(self) -> None:
@@ -170,7 +190,7 @@ class ModelsInOrder(PaginationInlineFormSet):
                 form.add_error("model", f"{model} cannot {self.instance.role}.")
 
 
-class ExamplesOnce(PaginationInlineFormSet):
+class ExamplesOnce(RowsOfARoute):
     """The examples of a route: each once, also among those that are sent together."""
 
     def clean(self) -> None:

@@ -24,14 +24,15 @@ class AdminClient(Client):
         A change to None leaves the field out. Inline rows are named as in the page, for instance
         `rules-0-value`; rows beyond those that are shown are counted in by themselves.
         """
-        data = {**_fields(self.get(path)), **changes, button: "1"}
+        data = {**fields_of(self.get(path)), **changes, button: "1"}
         for prefix, number in (name.rsplit("-", 2)[:2] for name in changes if name.count("-") == 2):
             total = f"{prefix}-TOTAL_FORMS"
             data[total] = max(int(data[total]), int(number) + 1)
         return self.post(path, {name: value for name, value in data.items() if value is not None}, follow=True)
 
 
-def _fields(response: Any) -> dict[str, Any]:
+def fields_of(response: Any) -> dict[str, Any]:
+    """The form of a page as it would be sent back."""
     assert response.status_code == 200, response
     formsets = [inline.formset for inline in response.context["inline_admin_formsets"]]
     forms = [response.context["adminform"].form]

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from router import revisions
 from router.drafts import snapshot
 from router.models import AuditEntry, Classifier, Draft, LabelledMessage, Revision, Route, Safeguards
-from tests.admin.conftest import AdminClient, errors, said
+from tests.admin.conftest import AdminClient, errors, fields_of, said
 from tests.processes import Process, wait_until
 
 DRAFT = "/admin/router/revision/draft/"
@@ -93,6 +93,26 @@ def test_the_second_of_two_admins_is_told_and_nothing_is_overwritten(
     assert Route.objects.get(name="summarise").title == "Digest"
     alice.submit(change("summarise"), opened_version=opened, title="Short version", overwrite="on")
     assert Route.objects.get(name="summarise").title == "Short version"
+
+
+def test_rows_that_somebody_else_deleted_can_be_saved_over_that(
+    ada: AdminClient, alice_with: Callable[..., AdminClient], defaults: None
+) -> None:
+    route = Route.objects.get(name="summarise")
+    route.rules.create(value="gist")
+    alice = alice_with("router.view_route", "router.change_route")
+    shown = fields_of(alice.get(change("summarise")))
+    everything = snapshot()["routes"][0]
+    for row in ("examples-0", "examples-1", "rules-0", "route_models-0"):
+        ada.submit(change("summarise"), **{f"{row}-DELETE": "on"})
+    assert snapshot()["routes"][0]["models"] == []
+    page = alice.post(change("summarise"), shown)
+    assert "ada changed this route after you had opened it" in errors(page)
+    page = alice.post(change("summarise"), {**shown, "overwrite": "on", "examples-1-DELETE": "on"}, follow=True)
+    assert "changed successfully" in said(page)
+    mine = snapshot()["routes"][0]
+    assert (mine["rules"], mine["models"]) == (everything["rules"], everything["models"])
+    assert sorted(mine["examples"]) == sorted([everything["examples"][0], *everything["examples"][2:]])
 
 
 # --- Publishing ---------------------------------------------------------------------------------------------------
