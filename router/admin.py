@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -27,6 +27,10 @@ from workers.forms import GroupBoxes
 from workers.models import Role
 
 LATELY = timedelta(days=7)
+THERE_ALREADY = (
+    "Somebody else has added the same in the meantime: the route, or an example, a rule or a model of it. Nothing was "
+    "saved, and what you typed is still here. Open the routes in another tab, and take out here what is there already."
+)
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
@@ -157,7 +161,9 @@ class RouteAdmin(GroupBoxes, ModelAdmin):
                 return super().changeform_view(request, object_id, form_url, extra_context)
         except ValidationError as refusal:  # undone; show the form again as it was sent, with the reason
             request.refusal = refusal  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            request.refusal = ValidationError(THERE_ALREADY)  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)

@@ -115,6 +115,19 @@ def test_rows_that_somebody_else_deleted_can_be_saved_over_that(
     assert sorted(mine["examples"]) == sorted([everything["examples"][0], *everything["examples"][2:]])
 
 
+def test_what_two_admins_add_alike_is_told_to_the_second(
+    ada: AdminClient, alice_with: Callable[..., AdminClient], defaults: None
+) -> None:
+    alice = alice_with("router.view_route", "router.change_route")
+    shown = fields_of(alice.get(change("summarise")))
+    ada.submit(change("summarise"), new_examples="in a nutshell")
+    row = {"examples-10-text": "in a nutshell", "examples-TOTAL_FORMS": 11}
+    page = alice.post(change("summarise"), {**shown, **row, "overwrite": "on", "title": "Digest"})
+    assert "Somebody else has added the same in the meantime" in errors(page)
+    assert "Digest" in page.content.decode()
+    assert Route.objects.get(name="summarise").title == "Summary"
+
+
 # --- Publishing ---------------------------------------------------------------------------------------------------
 
 
