@@ -42,14 +42,14 @@ def expected() -> Expected:
         return Expected()
 
 
-def admit(user: Any, expected: Expected) -> int:
-    """In the transaction that will queue a turn of this person: how many answers of theirs are open already.
+def admit(person_id: Any, expected: Expected) -> int:
+    """In the transaction that has saved a turn of this person: how many answers of theirs are open besides.
 
     Raises `BusyError` if those are too many, or those of everybody.
     """
+    limits = limits_of(person_id)
     lock_until_commit("admission")
-    limits = limits_of(user.pk)
-    found = _open(user)
+    found = _open_besides(person_id)
     if found.theirs >= limits.open:  # until one of those that are at work has ended
         soon = (expected.service_seconds or SOON_SECONDS) / limits.running
         raise BusyError("too_many_answers", status=429, retry_after=_whole(soon), count=found.theirs)
@@ -165,7 +165,8 @@ FROM ({_COUNT_OPEN}) AS job
 """  # noqa: S608
 
 
-def _open(user: Any) -> _Open:
+def _open_besides(person_id: Any) -> _Open:
+    """What is open besides the one turn that the transaction has saved for the person."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_OPEN, [user.pk])
-        return _Open(*cursor.fetchone())
+        cursor.execute(_COUNT_OPEN, [person_id])
+        return _Open(*(count - 1 for count in cursor.fetchone()))

@@ -31,6 +31,7 @@ from workers import stream, tracing
 from workers.connections import cancel_key, client
 from workers.events import Kind
 from workers.jobs import Job, ended
+from workers.line import Expected
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
@@ -170,8 +171,7 @@ def another(
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
             raise RefusedError("still_answering")
-        count = admit(user, to_meet)
-        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None, others=count)
+        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None, to_meet=to_meet)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
@@ -213,8 +213,7 @@ def _save_once(user: Any, client_id: UUID | None, make: Callable[[], Message], w
     to_meet = expected()
     try:
         with transaction.atomic():
-            count = admit(user, to_meet)
-            return _queue_turn(make(), wanted_route, others=count)
+            return _queue_turn(make(), wanted_route, to_meet=to_meet)
     except (IntegrityError, RefusedError):  # the client id is taken, the files are sent, or it is one too many
         if earlier := _sent_before(user, client_id):
             return earlier
@@ -242,11 +241,16 @@ def _usable(user: Any, route: str, turn: Turn) -> str:
 
 
 def _queue_turn(
-    message: Message, wanted_route: str, wanted_model: int | None = None, *, beside: UUID | None = None, others: int
+    message: Message,
+    wanted_route: str,
+    wanted_model: int | None = None,
+    *,
+    beside: UUID | None = None,
+    to_meet: Expected,
 ) -> Turn:
-    """Queue an answer and show it: at the end of its branch, or `beside` another answer.
+    """Queue an answer and show it: at the end of its branch, or `beside` another answer. Raises `BusyError`.
 
-    `others`: how many answers of the person are open besides.
+    Whether it is let in is the last question: whoever asks it keeps all others from asking until they are saved.
     """
     conversation = message.conversation
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
@@ -260,6 +264,7 @@ def _queue_turn(
     )
     leaf, second = (beside, reply.pk) if beside else (reply.pk, None)
     branches.show(conversation, leaf, second, updated_at=timezone.now(), archived_at=None)
+    others = admit(conversation.user_id, to_meet)
     turn.enqueue_on_commit(is_their_only=not others)
     tracing.makes(turn.pk)
     with about(reply_id=turn.pk):
