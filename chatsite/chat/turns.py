@@ -171,7 +171,8 @@ def another(
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):
             raise RefusedError("still_answering")
-        return _queue_turn(message, wanted_route, wanted_model, beside=turn.pk if is_compared else None, to_meet=to_meet)
+        beside = turn.pk if is_compared else None
+        return _queue_turn(message, wanted_route, wanted_model, beside=beside, to_meet=to_meet)
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
