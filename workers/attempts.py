@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import redis
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, IntegrityError, close_old_connections
+from django.db.models import Model
 
 from workers import isolation, presence, tracing
 from workers.jobs import Job
@@ -79,6 +80,7 @@ def _reply_id(kind: type[Job], pk: str) -> UUID | str:
 def close_persistently(job: Job, status: str, **fields: Any) -> bool:
     """`Job.close`, tried for a minute: an answer is worth waiting for a database that is away for a moment.
 
+    What it refers to may have been deleted meanwhile, as a model by an admin: it is stored without that.
     Raises `DatabaseError` after that; the reaper gives the job a new attempt.
     """
     deadline = time.monotonic() + PERSISTENT_SECONDS
@@ -89,5 +91,7 @@ def close_persistently(job: Job, status: str, **fields: Any) -> bool:
             if time.monotonic() > deadline:
                 raise
             logger.warning("The end of %s could not be stored, trying again: %s", job.pk, error)
+            if isinstance(error, IntegrityError):
+                fields = {name: value for name, value in fields.items() if not isinstance(value, Model)}
             close_old_connections()
             time.sleep(PAUSE_SECONDS)

@@ -190,12 +190,15 @@ class Job(models.Model):
 
     @classmethod
     def claim(cls, pk: Any, attempt: int) -> Self | None:
-        """The row, now running, if this attempt was still waiting; otherwise None, and the task is dropped."""
+        """The row, now running, if this attempt was still waiting; otherwise None, and the task is dropped.
+
+        None also for a process that was frozen in here until the next attempt had begun, which is not its own.
+        """
         claimed = cls._default_manager.filter(pk=pk, attempt=attempt, status=cls.Status.QUEUED).update(
             status=cls.Status.RUNNING, started_at=timezone.now()
         )
         rows = cls._default_manager.select_related(*cls.needed) if cls.needed else cls._default_manager
-        return rows.get(pk=pk) if claimed else None
+        return rows.filter(pk=pk, attempt=attempt).first() if claimed else None
 
     def close(self, status: str, **fields: Any) -> bool:
         """Write the final state, if this attempt is still the running one. False means that it is not."""

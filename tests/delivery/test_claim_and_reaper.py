@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from redis.client import Pipeline
 
@@ -49,6 +49,20 @@ def test_one_of_two_claims_wins(completion: Completion) -> None:
     assert Completion.claim(completion.pk, 1) is not None
     assert Completion.claim(completion.pk, 1) is None
     assert Completion.claim(completion.pk, 2) is None
+
+
+def test_who_is_frozen_in_a_claim_does_not_take_the_next_attempt_for_its_own(completion: Completion) -> None:
+    def freeze(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        overtaken = Completion.objects.filter(attempt=1, status="running").first() if "UPDATE" in sql else None
+        if overtaken and overtaken.retry(has_died=True):
+            Completion.claim(completion.pk, 2)
+        return result
+
+    with connection.execute_wrapper(freeze):
+        assert Completion.claim(completion.pk, 1) is None
+    completion.refresh_from_db()
+    assert (completion.status, completion.attempt) == ("running", 2)
 
 
 def test_a_late_result_of_an_old_attempt_is_dropped(completion: Completion) -> None:
@@ -289,6 +303,17 @@ def test_an_answer_waits_for_a_database_that_is_away_for_a_moment(completion: Co
     assert attempts.close_persistently(claimed, "done", text="Worth it.")
     completion.refresh_from_db()
     assert (completion.status, completion.text) == ("done", "Worth it.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_kept_though_its_model_is_deleted_meanwhile(completion: Completion) -> None:
+    claimed = Completion.claim(completion.pk, 1)
+    assert claimed is not None
+    assert claimed.model is not None
+    Model.objects.filter(pk=claimed.model.pk).delete()
+    assert attempts.close_persistently(claimed, "done", text="Worth it.", answered_by=claimed.model)
+    completion.refresh_from_db()
+    assert (completion.status, completion.text, completion.answered_by) == ("done", "Worth it.", None)
 
 
 def test_after_a_restart_of_redis_the_reaper_waits_for_renewals(completion: Completion, monkeypatch: Any) -> None:
