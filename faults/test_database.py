@@ -7,17 +7,24 @@ import os
 import random
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test import override_settings
 
+from chatsite.chat import turns
+from chatsite.documents import attachments
+from chatsite.documents.models import Attachment
 from faults.installation import Hit, Installation, installation
 from faults.pages import Browser
 from faults.recording import Record, Scaled
@@ -58,6 +65,43 @@ def test_row_17_the_database_is_away_when_answers_end(seed: int, upstream: str, 
     record(17, "database locked" if IS_SQLITE else "database stopped", run.figures())
     run.must_be_clean()
     assert run.busy_hits
+
+
+@pytest.mark.database
+def test_who_sends_files_and_who_releases_them_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of a message are held while others of it are read, and one of those ends as the message is sent."""
+    person = get_user_model()._default_manager.create(username="sender")
+    turns.submit(person, text="An answer that is open")
+    files = [attachments.add(person, SimpleUploadedFile(f"{name}.txt", name.encode())) for name in "abcd"]
+    reading = threading.Thread(target=_read, args=[files[0]])
+    attach = attachments.attach
+
+    def attach_and_read(*arguments: Any) -> None:
+        attach(*arguments)
+        reading.start()
+        while not IS_SQLITE and reading.is_alive() and not _somebody_waits():
+            time.sleep(0.01)
+
+    monkeypatch.setattr(attachments, "attach", attach_and_read)
+    turns.submit(person, text="Summarise these", files=[str(file.pk) for file in files[1:]])
+    reading.join()
+    Attachment.release_held(person.pk)  # as the reaper does where somebody was passed over
+    assert Attachment.all_open().filter(released_at=None).count() == 1
+
+
+def _read(file: Attachment) -> None:
+    try:
+        claimed = Attachment.claim(file.pk, 1)
+        assert claimed
+        assert claimed.close("done", text="Words.")
+    finally:
+        connections.close_all()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone())
 
 
 def _lock_sqlite(seconds: float) -> None:

@@ -167,9 +167,13 @@ class Job(models.Model):
         with transaction.atomic():
             lock_until_commit(f"person:{person_id}")
             most, released = limits_of(person_id).running, Counter[str]()
+            # Who changes a row, as when a file is sent, may wait for the lock above: that one is the reaper's.
+            free = set(
+                cls._held(person_id).select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+            )
             theirs = cls.open_with_queues().filter(person=person_id)
             for job in theirs.order_by(F("released_at").asc(nulls_last=True), "queued_at"):
-                if job.released_at is None and released[job.queue] < most:
+                if job.pk in free and released[job.queue] < most:
                     job.released_at = timezone.now()
                     job.save(update_fields=["released_at"])
                     transaction.on_commit(job.publish, robust=True)
