@@ -208,6 +208,10 @@ class Job(models.Model):
         """Write the final state, if this attempt is still the running one. False means that it is not."""
         return self._end(self._fenced(), status, **fields)
 
+    def finish(self, **fields: Any) -> bool:
+        """As `close` with what was wanted. False also if somebody has asked to stop it meanwhile."""
+        return self._end(self._fenced().filter(cancel_requested_at=None), self.Status.DONE, **fields)
+
     def cancel_waiting(self) -> bool:
         """Close it, if nobody runs it yet. False means that somebody does, or did."""
         waiting = type(self)._default_manager.filter(pk=self.pk, status=self.Status.QUEUED)

@@ -55,8 +55,7 @@ def answer(turn: Turn, lease: Lease) -> None:
     """Decide the turn's route and queue the completion that answers it, or close the turn with the reason."""
     writer = StreamWriter(turn.pk, 0, lease.cancellation)
     if turn.cancel_requested_at:
-        if turn.close(Job.Status.CANCELLED):
-            _tell_end(turn, writer, Kind.CANCELLED, length=0)
+        _give_way(turn, writer)
         return
     history = _history(turn.message)
     attached = texts.attached_to(turn.message)
@@ -76,10 +75,11 @@ def answer(turn: Turn, lease: Lease) -> None:
             decision = store()
             route = policy.route(decision.route)
             prompt, completion = _queue_completion(turn, decision, route, request.groups, history, attached)
-            outcome = {"decision": decision, "completion": completion, "read_share": prompt.share}
-            if not turn.close(Job.Status.DONE, **outcome):
-                transaction.set_rollback(True)
-                return
+            is_queued = turn.finish(decision=decision, completion=completion, read_share=prompt.share)
+            transaction.set_rollback(not is_queued)
+        if not is_queued:
+            _give_way(turn, writer)
+            return
         writer.event(Kind.DECIDED, route=decision.route)
     except WorkerError as error:
         with transaction.atomic():
@@ -92,6 +92,12 @@ def answer(turn: Turn, lease: Lease) -> None:
     writer.flush(5)
     _complete_evidence(decision, choice, request, policy)
     _decide_in_the_shadow(request, decision)
+
+
+def _give_way(turn: Turn, writer: StreamWriter) -> None:
+    """The person has asked to stop it; or this attempt is not the running one any more, and nothing happens."""
+    if turn.close(Job.Status.CANCELLED):
+        _tell_end(turn, writer, Kind.CANCELLED, length=0)
 
 
 def _tell_end(turn: Turn, writer: StreamWriter, kind: str, **facts: Any) -> None:

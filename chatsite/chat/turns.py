@@ -33,6 +33,7 @@ from workers.events import Kind
 from workers.jobs import Job, ended
 from workers.line import Expected
 from workers.logs import about
+from workers.models import Completion
 
 logger = logging.getLogger(__name__)
 
@@ -183,25 +184,31 @@ def stop(user: Any, *, reply_id: Any) -> Turn:
 
 def stop_all(conversations: QuerySet[Conversation]) -> None:
     """Stop whatever is being answered in these conversations, deleted ones too."""
-    for turn in Turn.unanswered().filter(conversation__in=conversations).select_related("completion"):
+    for turn in Turn.unanswered().filter(conversation__in=conversations):
         _stop(turn)
 
 
 def _stop(turn: Turn) -> None:
-    for job in filter(None, (turn, turn.completion)):
-        if job.cancel_waiting():
-            _tell_cancelled(turn, job)
-        else:
-            running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
-            running.update(cancel_requested_at=timezone.now())
+    _stop_job(turn, turn)
+    # Only now, as it may have been decided in the meantime; what still decides finds out at its end.
+    for completion in Completion.with_queues(Completion.objects.filter(reply_id=turn.pk)):
+        _stop_job(turn, completion)
     try:
         client().set(cancel_key(turn.pk), 1, ex=3600)
     except redis.RedisError as error:
         logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
 
 
+def _stop_job(turn: Turn, job: Job) -> None:
+    if job.cancel_waiting():
+        _tell_cancelled(turn, job)
+    else:
+        running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
+        running.update(cancel_requested_at=timezone.now())
+
+
 def _tell_cancelled(turn: Turn, job: Job) -> None:
-    attempt = job.attempt if job is turn.completion else 0
+    attempt = job.attempt if isinstance(job, Completion) else 0
     try:
         stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
     except redis.RedisError as error:
