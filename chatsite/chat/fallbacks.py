@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -133,14 +134,12 @@ class Listener(Tab):
 
         The cursor stands behind it. A delta and the blocks that it finishes are never torn apart.
         """
-        if not self._woken.is_set():
-            try:
-                await asyncio.wait_for(self._woken.wait(), seconds)
-            except TimeoutError:
-                return []
+        with suppress(TimeoutError):  # what comes at that very moment is there all the same
+            await asyncio.wait_for(self._woken.wait(), seconds)
         self._woken.clear()
         frames, self._outbox = self._outbox, []
-        self.cursor.news = hub().news_id
+        if not self.is_over:  # then, some may have been dropped
+            self.cursor.news = hub().news_id
         if any(frame["type"] == "signed_out" for frame in frames):
             self.is_over = self.is_over or not await is_signed_in(self._session_key)
             if not self.is_over:
@@ -183,7 +182,6 @@ async def _poll(tab: Listener) -> AsyncIterator[bytes]:
     try:
         await tab.begin()
         frames = await tab.frames(0 if tab.is_new else LONGEST_POLL_SECONDS)
-        tab.cursor.news = hub().news_id
         yield orjson.dumps({"at": str(tab.cursor), "frames": frames})
     finally:
         _leave(tab)

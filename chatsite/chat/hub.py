@@ -292,7 +292,7 @@ class Hub:
                 for source, live in silent:
                     match states.get(live.reply_id):
                         case "":
-                            await self._finish(source, live)
+                            self._send_for(source, self._finish(source, live))
                         case "waiting" | "unserved" | "unrouted" | "unread" as state:
                             source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
                 await self._tell_places([live for _, live in silent if states.get(live.reply_id) == "waiting"])

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.http import Http404
 from django.utils import translation
 
@@ -201,6 +202,13 @@ class Tab:
         return True
 
     async def _attach(self, frame: Frame) -> None:
+        try:
+            await self._watch(frame)
+        except DatabaseError as error:  # a tab that is only told so would wait for the answer for ever
+            logger.warning("A tab starts over, since it could not watch a reply: %s", error)
+            self.start_over()
+
+    async def _watch(self, frame: Frame) -> None:
         reply_id, is_open = await self._whether_open(frame.get("reply"))
         if is_open:
             is_decided = await hub().watch_reply(reply_id, self, frames.offset(frame))

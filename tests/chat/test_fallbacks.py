@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -138,6 +139,25 @@ async def test_polls_give_what_is_new_since_the_last_one(client: AsyncClient) ->
                 at = answer["at"]
                 frames += answer["frames"]
     assert text_of(str(reply), frames) == "".join(f"t{number} " for number in range(20))
+
+
+async def test_news_that_come_in_the_last_moment_of_a_poll_are_told(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = (await poll(client, ""))["at"]
+    woken = asyncio.Event()
+
+    async def wait_a_moment_too_long(waiting: Any, _: float) -> None:
+        woken.set()
+        await waiting
+        raise TimeoutError
+
+    late = SimpleNamespace(**{**vars(asyncio), "wait_for": wait_a_moment_too_long})
+    monkeypatch.setattr(fallbacks, "asyncio", late)
+    polling = asyncio.ensure_future(poll(client, at))
+    await woken.wait()
+    reply = await send(client)
+    assert [frame["reply"] for frame in (await polling)["frames"] if frame["type"] == "turn"] == [str(reply)]
 
 
 async def test_an_answer_that_is_finished_is_told_once(client: AsyncClient, alice: Any) -> None:

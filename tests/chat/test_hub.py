@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
+from django.utils import timezone
 
 from chatsite.chat import presenting, turns
 from chatsite.chat.hub import hub
@@ -71,6 +72,32 @@ async def test_a_reply_that_cannot_be_shown_does_not_silence_the_others(
     async with tab(session) as again:
         await again.send(type="attach", reply=str(reply))
         assert (await again.until("snapshot"))["tail"] == "t0 "
+
+
+async def test_a_reply_that_cannot_be_shown_does_not_keep_others_from_their_end(
+    session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tab(session) as alice_tab, tab(session) as other:
+        bad = await send(other, "Bad")
+        await alice_tab.until("turn", reply=str(bad))
+        good = await send(alice_tab, "Good")
+        render = presenting.render_reply
+        monkeypatch.setattr(presenting, "render_reply", lambda turn: 1 / 0 if turn.pk == bad else render(turn))
+        await Turn.objects.aupdate(status="cancelled", finished_at=timezone.now())  # and nobody says so
+        assert (await alice_tab.until("finished"))["reply"] == str(good)
+
+
+async def test_a_tab_starts_over_if_the_database_is_away_when_it_wants_to_watch(
+    session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_away(*_: Any) -> None:
+        raise OperationalError("starting up")
+
+    async with tab(session) as alice_tab:
+        reply = await send(alice_tab, "Hello")
+        monkeypatch.setattr("chatsite.chat.access.whether_open_or_404", be_away)
+        await alice_tab.send(type="attach", reply=str(reply))
+        assert (await alice_tab.socket.receive_output(timeout=30))["code"] == 4408
 
 
 async def test_a_tab_that_has_left_a_reply_hears_no_more_of_it(session: str) -> None:
