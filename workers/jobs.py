@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from functools import partial
 from typing import Any, Self
 
 from celery import Task
@@ -25,6 +24,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from workers import broker
+from workers.commits import after_commit
 from workers.limits import limits_of
 from workers.locks import lock_until_commit
 
@@ -145,9 +145,9 @@ class Job(models.Model):
             self.released_at = None
             self.save(update_fields=["released_at"])
             # One that made it wait may have ended unseen in the meantime.
-            transaction.on_commit(partial(self.release_held, self.person_id), robust=True)
+            after_commit(self.release_held, self.person_id)
         else:
-            transaction.on_commit(self.publish, robust=True)
+            after_commit(self.publish)
 
     def _has_to_wait(self) -> bool:
         if self.person_id is None:
@@ -176,7 +176,7 @@ class Job(models.Model):
                 if job.pk in free and released[job.queue] < most:
                     job.released_at = timezone.now()
                     job.save(update_fields=["released_at"])
-                    transaction.on_commit(job.publish, robust=True)
+                    after_commit(job.publish)
                 released[job.queue] += job.released_at is not None
 
     @classmethod
@@ -224,7 +224,7 @@ class Job(models.Model):
             for name, value in fields.items():
                 setattr(self, name, value)
             if self.person_id:
-                transaction.on_commit(partial(self.release_held, self.person_id), robust=True)
+                after_commit(self.release_held, self.person_id)
         return bool(ended)
 
     def retry(self, has_died: bool = False) -> bool:

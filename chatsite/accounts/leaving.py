@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from chatsite.accounts.models import Invitation
@@ -18,6 +15,7 @@ from chatsite.chat.erasing import with_answers
 from chatsite.chat.models import Conversation, Turn
 from chatsite.transfer.models import Import
 from router.models import AuditEntry
+from workers.commits import after_commit
 from workers.jobs import Job
 
 _FORMER = "former person "  # no name that somebody can choose: those have no spaces
@@ -41,7 +39,7 @@ def delete_account(user: User) -> None:
     for job in [*open_jobs, *Import.all_open().filter(user=user).defer("content")]:
         job.cancel()
     with with_answers(Turn.objects.filter(conversation__user=user)):
-        transaction.on_commit(partial(feed.forget, user.pk), robust=True)
+        after_commit(feed.forget, user.pk)
         invitations = Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email))
         _keep_record(user, invitations)
         invitations.delete()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from chatsite.chat import access, feed, listing, turns
 from chatsite.chat.erasing import with_answers
 from chatsite.chat.models import Conversation, Tag, Turn
 from chatsite.chat.refusals import RefusedError
+from workers.commits import after_commit
 
 UNDO_SECONDS = 120  # after that a deleted conversation goes for good
 PURGED_AT_ONCE = 50  # conversations; whoever purges them has other things to look after
@@ -132,7 +132,7 @@ def _change(conversation: Conversation, **fields: Any) -> Conversation:
 
 
 def _tell(conversation: Conversation) -> None:
-    transaction.on_commit(partial(tell, conversation), robust=True)
+    after_commit(tell, conversation)
 
 
 def tell(conversation: Conversation) -> None:

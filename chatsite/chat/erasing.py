@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from django.db.models import QuerySet
 from chatsite.chat.models import Turn
 from router.models import Decision
 from workers import stream
+from workers.commits import after_commit
 from workers.models import Completion
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def with_answers(turns: QuerySet[Turn]) -> Iterator[None]:
             Completion.objects.filter(pk__in=some).only("pk").delete()
         for some in _pieces([decision for _, _, decision in rows if decision]):
             Decision.objects.filter(pk__in=some).only("pk").delete()
-        transaction.on_commit(partial(_forget_streams, [reply for reply, _, _ in rows]), robust=True)
+        after_commit(_forget_streams, [reply for reply, _, _ in rows])
 
 
 def _forget_streams(replies: Sequence[UUID]) -> None:

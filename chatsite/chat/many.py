@@ -6,7 +6,6 @@ Every tab of the person hears of it once, however many they are (`listing.frame_
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +17,7 @@ from chatsite.chat import access, feed, listing, turns
 from chatsite.chat.conversations import MOST_TAGS, tags_of
 from chatsite.chat.models import Conversation
 from chatsite.chat.refusals import RefusedError
+from workers.commits import after_commit
 
 Chosen = QuerySet[Conversation]
 _Tagging = Conversation.tags.through
@@ -89,7 +89,7 @@ def moment_of(text: str) -> datetime | None:
 
 
 def _tell(user: Any) -> None:
-    transaction.on_commit(partial(_tell_now, user), robust=True)
+    after_commit(_tell_now, user)
 
 
 def _tell_now(user: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from chatsite.chat import feed
 from chatsite.chat.models import Turn
 from chatsite.operations.audit import write_down
 from workers import stream
+from workers.commits import after_commit
 from workers.jobs import Job
 
 RETRIED = "Retried out of quarantine."
@@ -66,7 +66,7 @@ def _tell(job: Job) -> None:
     """When it commits: the open tabs of whoever waits for the reply watch it again."""
     for turn in Turn.objects.select_related("conversation").filter(pk=job.reply_id):
         frame = {"type": "branch", "conversation": str(turn.conversation_id)}
-        transaction.on_commit(partial(feed.tell, turn.conversation.user_id, frame), robust=True)
+        after_commit(feed.tell, turn.conversation.user_id, frame)
 
 
 def _write_down(job: Job, actor: Any, text: str) -> None:

@@ -5,7 +5,6 @@ The last writer wins. Other tabs are told that something is new, not what: they 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.db.models import F
 from chatsite.chat import access, feed
 from chatsite.chat.refusals import RefusedError
 from chatsite.writing.models import Draft
+from workers.commits import after_commit
 
 MAX_BYTES = 200_000  # a longer one is kept in the browser alone
 
@@ -58,7 +58,7 @@ def touch(user: Any, conversation_id: UUID | None, tab: str) -> None:
     except IntegrityError:  # another tab, at the same moment
         theirs.update(revision=F("revision") + 1)
     revision = theirs.values_list("revision", flat=True).get()
-    transaction.on_commit(partial(_tell, user, conversation_id, revision, tab), robust=True)
+    after_commit(_tell, user, conversation_id, revision, tab)
 
 
 def clear(user: Any, conversation_id: UUID | None, sent: str, has_files: bool = False) -> None:
@@ -74,7 +74,7 @@ def clear(user: Any, conversation_id: UUID | None, sent: str, has_files: bool = 
     is_sent = bool(kept.whole) and sent.startswith(kept.whole)
     if is_sent or has_files:
         theirs.update(revision=F("revision") + 1, **({"text": "", "pasted": []} if is_sent else {}))
-        transaction.on_commit(partial(_tell, user, conversation_id, kept.revision + 1, ""), robust=True)
+        after_commit(_tell, user, conversation_id, kept.revision + 1, "")
 
 
 def _storable(text: str) -> str:

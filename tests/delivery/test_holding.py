@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests.processes import wait_until
 from workers.broker import RedisQueues
@@ -67,6 +68,20 @@ def test_the_end_of_one_releases_the_next(alice: Any, model: Model, ending: str)
         assert claimed.close(ending)
     assert ids([mine[2]]) <= published(model)
     assert str(mine[3].pk) not in published(model)
+
+
+def test_what_goes_wrong_in_releasing_does_not_undo_the_end(
+    alice: Any, model: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claimed = Completion.claim(enqueue(alice, model).pk, 1)
+    assert claimed is not None
+    monkeypatch.setattr(Completion, "_held", _be_away)
+    assert claimed.close("done")
+    assert "Job.release_held" in caplog.text
+
+
+def _be_away(*_: Any) -> None:
+    raise OperationalError("the database is starting up")
 
 
 def test_a_held_one_can_be_cancelled(alice: Any, model: Model) -> None:
