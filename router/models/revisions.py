@@ -118,6 +118,7 @@ class AuditEntry(models.Model):
         TRAIN = "train", "trained a classifier"
         REPLAY = "replay", "replayed people's messages"
         LABELLED_SET = "labelled_set", "changed the labelled set"
+        SAFEGUARDS = "safeguards", "changed the safeguards"
 
     at = models.DateTimeField(auto_now_add=True)
     actor = models.ForeignKey(

@@ -242,6 +242,10 @@ def test_there_is_one_row_of_safeguards_and_it_is_opened_at_once(ada: AdminClien
     assert ada.post("/admin/router/safeguards/1/delete/", {"post": "yes"}).status_code == 403
     ada.submit("/admin/router/safeguards/1/change/", canary_error_margin="12.5")
     assert Safeguards.current().canary_error_margin == 12.5
+    ada.submit("/admin/router/safeguards/1/change/")
+    entry = AuditEntry.objects.get(action="safeguards")
+    assert (str(entry.actor), entry.text) == ("ada", "Canary error margin: 5 → 12.5.")
+    assert entry.detail == {"canary_error_margin": [5.0, 12.5]}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
-from router.models import Safeguards
+from router.models import AuditEntry, Safeguards
 
 
 @admin.register(Safeguards)
@@ -24,6 +24,14 @@ class SafeguardsAdmin(ModelAdmin):
         ),
         ("Corrections", {"fields": ("corrections_per_day",)}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Safeguards, form: Any, change: bool) -> None:
+        """A wider margin lets through what the gate would refuse, so who gave it is in the audit log."""
+        super().save_model(request, obj, form, change)
+        changes = {name: [form.initial[name], form.cleaned_data[name]] for name in form.changed_data}
+        if changes:
+            words = (f"{form.fields[name].label}: {before:g} → {after:g}" for name, (before, after) in changes.items())
+            AuditEntry.write(request.user, AuditEntry.Action.SAFEGUARDS, f"{'; '.join(words)}.", **changes)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
