@@ -121,10 +121,12 @@ def _labelled_otherwise(correction: Correction, route: str) -> str:
 
 def _own_label(correction: Correction) -> QuerySet[LabelledMessage]:
     """The labelled message that is there for this correction alone."""
-    labels = LabelledMessage.objects.filter(fingerprint=_mark(correction), source=LabelledMessage.Source.CORRECTION)
+    if correction.state != State.ACCEPTED:
+        return LabelledMessage.objects.none()
     others = Correction.objects.filter(state=State.ACCEPTED).exclude(pk=correction.pk)
-    is_alone = _mark(correction) not in {fingerprint(*row) for row in others.values_list("text", "context")}
-    return labels if correction.state == State.ACCEPTED and is_alone else labels.none()
+    if _mark(correction) in {fingerprint(*row) for row in others.values_list("text", "context")}:
+        return LabelledMessage.objects.none()
+    return LabelledMessage.objects.filter(fingerprint=_mark(correction), source=LabelledMessage.Source.CORRECTION)
 
 
 def _mark(correction: Correction) -> str:

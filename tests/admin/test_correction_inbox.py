@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chatsite.routing.refitting import refit_classifier
-from router import drafts, training
+from router import drafts, reviews, training
 from router.classifier import RoleClassifier
 from router.gate import Case, judge
 from router.models import AuditEntry, Classifier, Correction, Draft, Example, LabelledMessage, Revision, Route
@@ -114,6 +116,17 @@ def test_accepting_many_labels_them_and_is_one_entry_of_the_audit_log(
     entry = AuditEntry.objects.get(action="corrections")
     assert (entry.actor, entry.text) == (admin, "Accepted 2 corrections.")
     assert sorted(entry.detail["corrections"]) == sorted(correction.pk for correction in corrections)
+
+
+def test_those_that_wait_are_reviewed_without_reading_all_that_were_accepted(
+    admin: User, alice: User, bob: User
+) -> None:
+    reviews.accept([filed(alice, f"message {number}") for number in range(20)], admin)
+    waiting = [filed(bob, f"another {number}") for number in range(3)]
+    with CaptureQueriesContext(connection) as seen:
+        reviews.accept(waiting[:2], admin)
+        reviews.reject(waiting[2:], admin)
+    assert not [query for query in seen if "'accepted'" in query["sql"] and query["sql"].startswith("SELECT")]
 
 
 def test_rejecting_changes_nothing_else(ada: AdminClient, alice: User) -> None:
