@@ -51,26 +51,30 @@ def run(completion: Completion, lease: Lease) -> None:
     writer = StreamWriter(completion.reply_id, completion.attempt, lease.cancellation)
     if completion.cancel_requested_at:
         lease.cancellation.set()
+    tries: list[_Answer] = []
     try:
-        answer = _answer(completion, writer, lease.cancellation)
+        is_ours = _answer(completion, tries, writer, lease.cancellation)
     except WorkerError as error:
         logger.warning("Completion %s failed: %s: %s", completion.pk, error.code, error)
-        facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": error.text_so_far}
+        text = _longest(tries).text if tries else ""
+        facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": text}
         if close_persistently(completion, Job.Status.FAILED, **facts):
+            _show_longest(tries, writer)
             writer.event(Kind.FAILED, code=error.code)
             ended.send_robust(sender=Completion, job=completion)
     else:
-        if answer:
-            _finish(completion, answer, writer, lease.cancellation)
+        if is_ours:
+            _finish(completion, tries, writer, lease.cancellation)
     writer.flush(FLUSH_SECONDS)
 
 
-def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cancellation: Cancellation) -> None:
+def _finish(completion: Completion, tries: list[_Answer], writer: StreamWriter, cancellation: Cancellation) -> None:
     """Store the answer first, then tell the readers: the row is what they fetch."""
     if cancellation.is_set() and cancellation.reason != "cancelled":
         logger.info("Completion %s attempt %d gave way: %s", completion.pk, completion.attempt, cancellation.reason)
         return
     status = Job.Status.CANCELLED if cancellation.is_set() else Job.Status.DONE
+    answer = tries[-1] if status == Job.Status.DONE else _longest(tries)
     outcome, model = answer.outcome, answer.model
     stored = close_persistently(
         completion,
@@ -89,15 +93,30 @@ def _finish(completion: Completion, answer: _Answer, writer: StreamWriter, cance
             "Completion %s is %s: %s characters by %s, %s prompt and %s completion tokens",
             *(completion.pk, status, len(answer.text), model, outcome.prompt_tokens, outcome.completion_tokens),
         )
-        writer.event(Kind.CANCELLED if cancellation.is_set() else Kind.DONE, length=len(answer.text))
+        if status == Job.Status.CANCELLED:
+            _show_longest(tries, writer)
+        writer.event(Kind.DONE if status == Job.Status.DONE else Kind.CANCELLED, length=len(answer.text))
         ended.send_robust(sender=Completion, job=completion)
         answered.send_robust(sender=Completion, completion=completion)
 
 
-def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer | None:
-    """Try the route's models in order; the last one's error is the completion's. None: it is not ours to end any more.
+def _longest(tries: list[_Answer]) -> _Answer:
+    """Readers see what one try has written until a later one is as long: that stays if the answer is never whole."""
+    return max(reversed(tries), key=lambda answer: len(answer.text))
+
+
+def _show_longest(tries: list[_Answer], writer: StreamWriter) -> None:
+    """Have the stream end with it, as the row does."""
+    if tries and (longest := _longest(tries)) is not tries[-1]:
+        writer.event(Kind.RESET, model=longest.model.name)
+        writer.delta(longest.text)
+
+
+def _answer(completion: Completion, tries: list[_Answer], writer: StreamWriter, cancellation: Cancellation) -> bool:
+    """Try the route's models in order; the last one's error is the completion's. False: it is not ours to end any more.
 
     `completion` names the next attempt then, and whatever is asked of this one, to stop for instance, comes too late.
+    What each try brings is in `tries`.
     """
     models = _models(completion)
     writer.event(Kind.STARTED, attempt=completion.attempt, model=models[0].name)
@@ -105,7 +124,8 @@ def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancella
         if place:
             writer.event(Kind.RESET, model=model.name)
         try:
-            return _try_model(model, completion, writer, cancellation)
+            _try_model(model, completion, tries, writer, cancellation)
+            return True
         except InputError:
             raise
         except WorkerError as error:
@@ -113,7 +133,7 @@ def _answer(completion: Completion, writer: StreamWriter, cancellation: Cancella
             if model is models[-1]:
                 raise
             if not cancellation.is_set() and _pass_on(completion, models[place + 1]):
-                return None
+                return False
     raise AssertionError("unreachable: the last model returns or raises")
 
 
@@ -144,12 +164,15 @@ def _models(completion: Completion) -> list[Model]:
     return models
 
 
-def _try_model(model: Model, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> _Answer:
+def _try_model(
+    model: Model, completion: Completion, tries: list[_Answer], writer: StreamWriter, cancellation: Cancellation
+) -> None:
     """Run one model; errors that may pass are tried again from the beginning."""
     budget = budget_of(model.provider_id)
     budget.note_request()
     for tried in range(1, TRIES_PER_MODEL + 1):
         answer = _Answer(model)
+        tries.append(answer)
         try:
             with tracing.span("call model", **_traced(model), tried=tried) as facts:
                 _stream(answer, completion, writer, cancellation)
@@ -158,19 +181,18 @@ def _try_model(model: Model, completion: Completion, writer: StreamWriter, cance
         except WorkerError as error:
             pause = _pause(error, tried)
             if cancellation.is_set():
-                return answer
+                return
             if not isinstance(error, InputError):
                 failures.note(model.provider.name, error.code)
             if pause is None or not budget.take():
-                error.text_so_far = answer.text
                 raise
             logger.info("Model %s: %s; trying again in %.1f s", model, error, pause)
             if cancellation.wait(pause):
-                return answer
+                return
             if answer.pieces:
                 writer.event(Kind.RESET, model=model.name)
         else:
-            return answer
+            return
     raise AssertionError("unreachable: the last try returns or raises")
 
 

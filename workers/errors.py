@@ -22,7 +22,6 @@ class WorkerError(Exception):
 
     code = "failed"
     is_retryable = False
-    text_so_far = ""  # what had been written by then
 
 
 class UnknownModelError(WorkerError):
