@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +51,32 @@ class WantedModelError(NoModelError):
     code = "model_gone"
 
 
+@dataclass(frozen=True)
+class _Decided:
+    """A choice, what it was made from, the policy as the person meets it, and how many milliseconds it took."""
+
+    choice: Choice
+    request: Request
+    policy: Policy
+    duration_ms: float
+
+    def store(self, **facts: Any) -> Decision:
+        return Decision.objects.create(
+            **facts,
+            context=self.request.context,
+            groups=sorted(self.request.groups),
+            revision_id=self.policy.revision,
+            route=self.choice.route,
+            role=self.choice.role,
+            strategy=self.choice.strategy,
+            score=self.choice.score,
+            threshold=self.choice.threshold,
+            scores=self.choice.scores,
+            evidence=self.choice.evidence,
+            duration_ms=self.duration_ms,
+        )
+
+
 def answer(turn: Turn, lease: Lease) -> None:
     """Decide the turn's route and queue the completion that answers it, or close the turn with the reason."""
     writer = StreamWriter(turn.pk, 0, lease.cancellation)
@@ -62,35 +88,26 @@ def answer(turn: Turn, lease: Lease) -> None:
     request = _request(turn, history, attached)
     try:
         with tracing.span("decide") as facts:
-            choice, policy, duration_ms = _decide(turn.conversation_id, request)
+            decided = _decide(turn.conversation_id, request)
+            choice, policy = decided.choice, decided.policy
             facts |= {"route": choice.route, "strategy": choice.strategy, "revision": policy.revision}
     except UnknownRouteError as error:  # switched off since the message was accepted
         if turn.close(Job.Status.FAILED, error_code="unknown_route", error_detail=str(error)):
             _tell_end(turn, writer, Kind.FAILED, code="unknown_route")
         return
-    logger.info("Decided: %s by %s, in %.1f ms", choice.route, choice.strategy, duration_ms)
-    store = partial(_store, choice, request, policy, duration_ms)
-    try:
-        with transaction.atomic():
-            decision = store()
-            route = policy.route(decision.route)
-            prompt, completion = _queue_completion(turn, decision, route, request.groups, history, attached)
-            is_queued = turn.finish(decision=decision, completion=completion, read_share=prompt.share)
-            transaction.set_rollback(not is_queued)
-        if not is_queued:
-            _give_way(turn, writer)
-            return
-        writer.event(Kind.DECIDED, route=decision.route)
-    except WorkerError as error:
-        with transaction.atomic():
-            decision = store()
-            if not turn.close(Job.Status.FAILED, decision=decision, error_code=error.code, error_detail=str(error)):
-                transaction.set_rollback(True)
-                return
-        writer.event(Kind.DECIDED, route=decision.route)
-        _tell_end(turn, writer, Kind.FAILED, code=error.code)
+    logger.info("Decided: %s by %s, in %.1f ms", choice.route, choice.strategy, decided.duration_ms)
+    with transaction.atomic():
+        decision = decided.store()
+        is_closed = _close(turn, decision, decided, history, attached)
+        transaction.set_rollback(not is_closed)
+    if not is_closed:
+        _give_way(turn, writer)
+        return
+    writer.event(Kind.DECIDED, route=decision.route)
+    if turn.status == Job.Status.FAILED:
+        _tell_end(turn, writer, Kind.FAILED, code=turn.error_code)
     writer.flush(5)
-    _complete_evidence(decision, choice, request, policy)
+    _complete_evidence(decision, decided)
     _decide_in_the_shadow(request, decision)
 
 
@@ -122,10 +139,10 @@ def previewed(user: Any, conversation: Conversation | None, text: str, attached:
         attached=_kinds(attached),
     )
     try:
-        choice, policy, _ = _decide(conversation and conversation.pk, request)
+        decided = _decide(conversation and conversation.pk, request)
     except (UnknownRouteError, NoLiveRevisionError):
         return ""
-    return policy.route(choice.route).title
+    return decided.policy.route(decided.choice.route).title
 
 
 def _next_message(conversation: Conversation) -> Message:
@@ -157,18 +174,21 @@ def _context(history: Sequence[Said]) -> str:
     return one_text(history[-1].text, history[-1].attached)[:CONTEXT_CHARACTERS] if history else ""
 
 
-def _decide(conversation_id: Any, request: Request) -> tuple[Choice, Policy, float]:
-    """The choice, the policy as the person meets it, and how many milliseconds it took."""
+def _decide(conversation_id: Any, request: Request) -> _Decided:
     began = time.perf_counter()
     policy = deployment(encode).policy_for(conversation_id).restricted(request.groups)
     choice = decide(request, policy, encode)
-    return choice, policy, (time.perf_counter() - began) * 1000
+    return _Decided(choice, request, policy, _ms_since(began))
 
 
-def _complete_evidence(decision: Decision, choice: Choice, request: Request, policy: Policy) -> None:
+def _ms_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000
+
+
+def _complete_evidence(decision: Decision, decided: _Decided) -> None:
     """Add what only “Why?” needs, when nobody waits for it any more; whatever goes wrong, the answer is on its way."""
     try:
-        complete = evidence.complete(choice, request, policy, encode)
+        complete = evidence.complete(decided.choice, decided.request, decided.policy, encode)
         if complete != decision.evidence:
             Decision.objects.filter(pk=decision.pk).update(evidence=complete)
     except Exception:
@@ -182,29 +202,26 @@ def _decide_in_the_shadow(request: Request, decision: Decision) -> None:
         if shadow:
             began = time.perf_counter()
             choice = decide(request, shadow, encode)
-            duration_ms = (time.perf_counter() - began) * 1000
-            _store(choice, request, shadow, duration_ms, shadow_of=decision)
+            _Decided(choice, request, shadow, _ms_since(began)).store(shadow_of=decision)
     except UnknownRouteError:
         return  # the shadow has no such route
     except Exception:
         logger.exception("The shadow could not decide")
 
 
-def _store(choice: Choice, request: Request, policy: Policy, duration_ms: float, **facts: Any) -> Decision:
-    return Decision.objects.create(
-        **facts,
-        context=request.context,
-        groups=sorted(request.groups),
-        revision_id=policy.revision,
-        route=choice.route,
-        role=choice.role,
-        strategy=choice.strategy,
-        score=choice.score,
-        threshold=choice.threshold,
-        scores=choice.scores,
-        evidence=choice.evidence,
-        duration_ms=duration_ms,
-    )
+def _close(
+    turn: Turn, decision: Decision, decided: _Decided, history: Sequence[Said], attached: Sequence[Attached]
+) -> bool:
+    """Queue the completion that answers the turn, or keep why there is none. False: it is not this attempt's any more.
+
+    False also if somebody has asked to stop it.
+    """
+    route, groups = decided.policy.route(decision.route), decided.request.groups
+    try:
+        prompt, completion = _queue_completion(turn, decision, route, groups, history, attached)
+    except WorkerError as error:
+        return turn.close(Job.Status.FAILED, decision=decision, error_code=error.code, error_detail=str(error))
+    return turn.finish(decision=decision, completion=completion, read_share=prompt.share)
 
 
 def _queue_completion(

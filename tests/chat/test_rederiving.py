@@ -70,8 +70,7 @@ def decided(user: Any, former: Turn | None, message: dict[str, Any]) -> Turn:
     """A turn whose decision is stored as a worker stores it; after a former one, in the same conversation."""
     turn = turns.submit(user, **message, conversation_id=former and former.conversation_id)
     request = answering._request(turn, answering._history(turn.message), [])
-    choice, policy, duration_ms = answering._decide(turn.conversation_id, request)
-    decision = answering._store(choice, request, policy, duration_ms)
+    decision = answering._decide(turn.conversation_id, request).store()
     Turn.objects.filter(pk=turn.pk).update(decision=decision, status=Job.Status.DONE, finished_at=timezone.now())
     return turn
 
