@@ -20,6 +20,8 @@ from tests.sessions import session_of
 from workers.connections import client
 from workers.models import Model, Provider
 
+Connect = Callable[..., list[Model]]  # the fixture `connect`
+
 
 @pytest.fixture(autouse=True)
 def _fresh_redis(_nobody_else: None) -> None:
@@ -136,7 +138,7 @@ def provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture
-def connect(defaults: None, provider: FakeProvider) -> Callable[..., list[Model]]:
+def connect(defaults: None, provider: FakeProvider) -> Connect:
     """Make models of the fake provider the ones that the generate route asks, in this order."""
 
     def connect_models(*identifiers: str) -> list[Model]:

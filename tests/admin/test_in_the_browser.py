@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from router.models import Route
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from workers.models import Provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -21,7 +21,7 @@ def save(page: Page, button: str = "Save") -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
-def test_a_provider_is_connected_and_tested(open_page: Callable[..., Page], admin: Any) -> None:
+def test_a_provider_is_connected_and_tested(open_page: OpenPage, admin: Any) -> None:
     page = open_page(admin)
     with FakeProvider() as fake:
         page.goto("/admin/")
@@ -38,7 +38,7 @@ def test_a_provider_is_connected_and_tested(open_page: Callable[..., Page], admi
     assert Provider.objects.get(name="Acme").models.get().identifier == "tokens3"
 
 
-def test_a_route_is_given_rules_and_tried(open_page: Callable[..., Page], admin: Any) -> None:
+def test_a_route_is_given_rules_and_tried(open_page: OpenPage, admin: Any) -> None:
     page = open_page(admin)
     page.goto(f"/admin/router/route/{Route.objects.get(name='classify').pk}/change/")
     page.get_by_text("Add another Rule").click()
@@ -52,7 +52,7 @@ def test_a_route_is_given_rules_and_tried(open_page: Callable[..., Page], admin:
     expect(page.get_by_text("A rule applied")).to_be_visible()
 
 
-def test_labels_are_asked_for_where_they_make_sense(open_page: Callable[..., Page], admin: Any) -> None:
+def test_labels_are_asked_for_where_they_make_sense(open_page: OpenPage, admin: Any) -> None:
     page = open_page(admin)
     page.goto("/admin/router/route/add/")
     page.locator("#id_role").select_option("classify")
@@ -61,7 +61,7 @@ def test_labels_are_asked_for_where_they_make_sense(open_page: Callable[..., Pag
     expect(page.locator("#id_labels")).to_be_hidden()
 
 
-def test_markup_in_names_is_never_run(open_page: Callable[..., Page], admin: Any) -> None:
+def test_markup_in_names_is_never_run(open_page: OpenPage, admin: Any) -> None:
     """`open_page` fails this test if a dialog opens."""
     page = open_page(admin)
     page.goto("/admin/router/route/add/")

@@ -11,10 +11,11 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import override_settings
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests import processes
 from tests.admin.conftest import AdminClient, said
+from tests.browser.conftest import OpenPage
 from tests.processes import pretended_worker
 from workers import broker, presence, stream
 from workers.code import own_code
@@ -200,7 +201,7 @@ def test_it_works_while_redis_is_away(ada: AdminClient, no_redis: None) -> None:
 @pytest.mark.browser
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_is_drained_by_keyboard_on_a_phone(open_page: Callable[..., Page], admin: Any) -> None:
+def test_a_worker_is_drained_by_keyboard_on_a_phone(open_page: OpenPage, admin: Any) -> None:
     page = open_page(admin, viewport={"width": 390, "height": 844})
     with processes.worker("background") as worker:  # others need the shared one at work
         page.goto("/admin/operations/")

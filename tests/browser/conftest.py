@@ -18,6 +18,8 @@ from tests.conftest import Site
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 expect.set_options(timeout=30_000)  # a message may wait for a route, a worker and a stream on a busy machine
 
+OpenPage = Callable[..., Page]  # the fixture `open_page`
+
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
@@ -86,7 +88,7 @@ def _empty(context: BrowserContext, origin: str) -> None:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, site: Site, _kept_profile: BrowserContext) -> Iterator[Callable[..., Page]]:
+def open_page(chromium: Browser, site: Site, _kept_profile: BrowserContext) -> Iterator[OpenPage]:
     """`open_page(user, **options)`: a page of a new browser profile in which `user` (None: nobody) is signed in."""
     watch = Watch(site.url)
     with ExitStack() as opened:
@@ -112,7 +114,7 @@ def open_page(chromium: Browser, site: Site, _kept_profile: BrowserContext) -> I
 
 
 @pytest.fixture
-def page(open_page: Callable[..., Page], alice: Any) -> Page:
+def page(open_page: OpenPage, alice: Any) -> Page:
     """The empty chat, with Alice signed in and the socket open."""
     page = open_page(alice)
     page.goto("/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,22 +9,22 @@ from django.contrib.auth.models import Group
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from chatsite.accounts.models import SignInLink
 from chatsite.routing.models import Replay
 from router.models import Correction, Revision, Rollout, Route, Safeguards
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.accessibility import faults
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 from tests.pages import rows
 from workers.models import Provider
 from workers.trials import Trial
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 RICH = """# A heading
 

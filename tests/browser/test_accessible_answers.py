@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,12 +9,13 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import faults
 from tests.browser.steps import ask, finish
+from tests.conftest import Connect
 from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
-def test_axe_finds_nothing(page: Page, alice: Any, connect: Callable[..., Any]) -> None:
+def test_axe_finds_nothing(page: Page, alice: Any, connect: Connect) -> None:
     connect("echo", "tokens3")
     finish(ask(page, "One"))
     page.get_by_label("Edit this message").click()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from chatsite.chat.models import Conversation
 from chatsite.sharing import shares
 from chatsite.transfer.models import Import
 from tests.browser.accessibility import faults
+from tests.browser.conftest import OpenPage
 from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-OpenPage = Callable[..., Page]
 
 
 def test_menus_search_and_undo(open_page: OpenPage, alice: Any) -> None:

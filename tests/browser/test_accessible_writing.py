@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -13,11 +10,12 @@ from tests.browser.accessibility import faults
 from tests.browser.steps import ask, finish
 from tests.browser.test_files import payload
 from tests.browser.test_writing import LONG, paste, typed
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
-def test_the_composer_in_every_state(page: Page, connect: Callable[..., Any], provider: FakeProvider) -> None:
+def test_the_composer_in_every_state(page: Page, connect: Connect, provider: FakeProvider) -> None:
     connect("gate-tokens2")
     typed(page).press_sequentially("/")
     expect(page.get_by_role("listbox")).to_be_visible()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-OpenPage = Callable[..., Page]
-
 
 @pytest.fixture(autouse=True)
-def _answers(connect: Callable[..., Any]) -> None:
+def _answers(connect: Connect) -> None:
     connect("echo")
 
 
@@ -46,7 +45,7 @@ def test_an_earlier_answer_is_given_again_and_the_arrows_lead_back(page: Page) -
     expect(page.locator(".reply")).to_have_count(1)
 
 
-def test_the_rest_of_an_answer_is_one_click_away(page: Page, connect: Callable[..., Any]) -> None:
+def test_the_rest_of_an_answer_is_one_click_away(page: Page, connect: Connect) -> None:
     connect("length")
     first = finish(ask(page, "Tell me a long story"))
     expect(first.locator(".ended")).to_contain_text("reached its limit of length")
@@ -113,7 +112,7 @@ def test_ones_own_message_is_edited_where_it_stands(page: Page, open_page: OpenP
 
 
 def test_escape_ends_the_form_and_not_the_answer_that_is_being_written(
-    page: Page, connect: Callable[..., Any], provider: FakeProvider
+    page: Page, connect: Connect, provider: FakeProvider
 ) -> None:
     connect("gate2-tokens4")
     reply = ask(page, "Count please")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,11 +11,11 @@ from playwright.sync_api import Page, expect
 from chatsite.chat.models import Conversation
 from tests.browser.steps import answer, ask, finish
 from tests.browser.writing import begin_answer
+from tests.conftest import Connect
 from workers.models import Model
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 
 ATTACKS = """<script>alert(1)</script>
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import ask, finish
+from tests.conftest import Connect
 from tests.processes import wait_until
 from workers.models import Completion
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
-def test_a_message_too_many_is_refused_and_its_draft_kept(
-    page: Page, provider: FakeProvider, connect: Callable[..., Any]
-) -> None:
+def test_a_message_too_many_is_refused_and_its_draft_kept(page: Page, provider: FakeProvider, connect: Connect) -> None:
     connect("gate-tokens2")
     for number in range(7):  # within one conversation a message waits for the answer before
         page.goto("/")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import LETTER, answer, ask, assert_from_letter, begin_anew, finish, send, sign_in
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 
 def test_signing_in_and_getting_an_answer(open_page: OpenPage, alice: Any) -> None:

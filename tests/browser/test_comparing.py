@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_another_model_writes_beside_the_answer_and_one_is_kept(
-    page: Page, open_page: Callable[..., Page], alice: Any, connect: Callable[..., Any], provider: FakeProvider
+    page: Page, open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
 ) -> None:
     connect("tokens3", "gate2-tokens4", "echo")
     finish(ask(page, "One"))

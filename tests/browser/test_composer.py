@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from playwright.sync_api import Page, expect
 
 from chatsite.chat.models import Turn
 from tests.browser.steps import ask, begin_anew, finish, send
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +13,10 @@ from chatsite.chat import many
 from chatsite.chat.models import Conversation
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 ATTACK = '"><img src=x onerror=alert(1)>'
 
 

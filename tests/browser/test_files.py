@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,12 +9,13 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from chatsite.documents.models import Attachment
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import LETTER, answer, ask, finish, send
+from tests.conftest import Connect
 from tests.documents.files import pdf
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 NAME = "<img src=x onerror=alert(1)>.pdf"
 LETTER_PDF = pdf(*(f"{sentence.strip(' .')}." for sentence in LETTER.split(". ")))
 
@@ -108,7 +108,7 @@ def test_what_is_too_large_or_too_many_is_said_without_asking_and_limits_in_adva
 
 
 def test_files_follow_the_draft_and_wait_with_a_message_that_waits(
-    page: Page, open_page: Callable[..., Page], alice: Any, connect: Connect, provider: Any
+    page: Page, open_page: OpenPage, alice: Any, connect: Connect, provider: Any
 ) -> None:
     connect("gate-tokens2")
     ask(page, "Hello")
@@ -131,7 +131,7 @@ def test_files_follow_the_draft_and_wait_with_a_message_that_waits(
     expect(phone.locator("#files .file")).to_have_count(0)
 
 
-def test_without_scripts_files_are_sent_with_the_form(open_page: Callable[..., Page], alice: Any) -> None:
+def test_without_scripts_files_are_sent_with_the_form(open_page: OpenPage, alice: Any) -> None:
     page = open_page(alice, java_script_enabled=False)
     page.goto("/")
     page.get_by_label("Message", exact=True).fill("Summarise this in one sentence")

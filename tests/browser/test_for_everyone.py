@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import LETTER, answer, ask, finish, send
 from tests.browser.test_appearance import WIDE_ANSWER, scrolls_sideways
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 BOTH_WAYS = """مرحبا بالعالم
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -12,11 +11,11 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from chatsite.chat.models import Turn
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 HTTP = re.compile("/healthz|/frames/")  # where the page would find that only sockets are down
@@ -51,7 +50,7 @@ class Line:
 
 
 @pytest.fixture
-def line(open_page: Callable[..., Page], alice: Any) -> tuple[Page, Line]:
+def line(open_page: OpenPage, alice: Any) -> tuple[Page, Line]:
     page = open_page(alice)
     line = Line(page)
     page.goto("/")
@@ -113,7 +112,7 @@ def test_what_broke_off_stays_greyed_until_the_new_text_has_passed_it(
 
 
 def test_frames_that_come_twice_late_or_never_leave_no_trace(
-    open_page: Callable[..., Page], alice: Any, connect: Connect, provider: FakeProvider
+    open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
 ) -> None:
     connect("delay20-gate40-tokens50")
     page = open_page(alice)
@@ -125,9 +124,7 @@ def test_frames_that_come_twice_late_or_never_leave_no_trace(
     expect(answer(finish(reply))).to_have_text(" ".join(f"t{number}" for number in range(50)))
 
 
-def test_of_a_piece_that_is_partly_known_the_rest_is_shown(
-    open_page: Callable[..., Page], alice: Any, connect: Connect
-) -> None:
+def test_of_a_piece_that_is_partly_known_the_rest_is_shown(open_page: OpenPage, alice: Any, connect: Connect) -> None:
     connect("delay20-tokens20")
     page, repeaters = open_page(alice), list[Repeater]()
     page.route_web_socket("**/ws/", lambda route: repeaters.append(Repeater(route)))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,10 +10,10 @@ from playwright.sync_api import Page, expect
 from chatsite.chat.shortcuts import SHORTCUTS
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import LETTER, answer, ask, finish, send
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 
 # What has the focus: whether it shows that, and whether something lies over its middle.
 FOCUSED = """() => {

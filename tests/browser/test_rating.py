@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import ask, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_an_answer_is_rated_with_a_reason_in_every_tab_and_taken_back(
-    page: Page, open_page: Callable[..., Page], alice: Any, connect: Callable[..., Any]
+    page: Page, open_page: OpenPage, alice: Any, connect: Connect
 ) -> None:
     connect("echo")
     finish(ask(page, "One"))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
 from tests.browser.writing import WrittenAnswer, begin_answer
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 EVERYTHING = r"""# A heading
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 # A browser whose window can be looked away from, which counts what it is asked and what it is told to show.
 AWAY = """() => {

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.steps import begin_anew, finish, send
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
-def test_what_was_said_is_found_by_keys_alone(page: Page, connect: Callable[..., Any]) -> None:
+def test_what_was_said_is_found_by_keys_alone(page: Page, connect: Connect) -> None:
     connect("echo")
     page.locator("#composer").get_by_text("Chat", exact=True).click()
     finish(send(page, 'The crêpe <img src=x onerror="alert(1)"> harbour'))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import finish, send
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_a_link_is_read_by_somebody_else_until_it_is_revoked(
-    open_page: Callable[..., Page], alice: Any, bob: Any, connect: Callable[..., Any]
+    open_page: OpenPage, alice: Any, bob: Any, connect: Connect
 ) -> None:
     connect("echo")
     page, reader = open_page(alice), open_page(bob)

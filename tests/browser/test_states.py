@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +13,12 @@ from chatsite.chat import turns
 from router.revisions import publish
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 from workers import stream
 from workers.events import Kind
 from workers.models import Model
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 def said(reply: Locator) -> Locator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +12,14 @@ from chatsite.chat.models import Turn
 from chatsite.operations import quarantine
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import answer, ask, finish
+from tests.conftest import Connect
 from workers.models import Completion
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_an_open_tab_shows_a_retried_answer_without_a_reload(
-    page: Page, connect: Callable[..., Any], provider: FakeProvider, admin: Any
+    page: Page, connect: Connect, provider: FakeProvider, admin: Any
 ) -> None:
     connect("gate3-tokens8")
     provider.release()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, begin_anew, finish
+from tests.conftest import Connect
 from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 def write(page: Page, text: str, keys: str = "Enter") -> None:
@@ -118,7 +117,7 @@ def test_what_waits_goes_out_while_another_conversation_is_shown(
 
 
 def test_what_waits_elsewhere_hears_of_every_end_and_says_what_is_wrong(
-    page: Page, open_page: Callable[..., Page], alice: Any, connect: Connect, provider: FakeProvider
+    page: Page, open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
 ) -> None:
     connect("gate-tokens2")
     rows.turn(alice, "Another question")

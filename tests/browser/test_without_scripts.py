@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,15 +9,15 @@ from playwright.sync_api import Page, expect
 
 from router.models import Correction
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import LETTER, answer, assert_from_letter, finish, sign_in
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-
 
 @pytest.fixture
-def plain(open_page: Callable[..., Page], alice: Any) -> Page:
+def plain(open_page: OpenPage, alice: Any) -> Page:
     """Alice has signed in, in a browser without scripts."""
     page = open_page(None, java_script_enabled=False)
     sign_in(page, alice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,14 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 from chatsite.chat.models import Turn
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
-from tests.conftest import Site
+from tests.conftest import Connect, Site
 from tests.environment import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
-OpenPage = Callable[..., Page]
 
 # What is on the way: each takes a page before it is opened.
 BLOCKED = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,11 +10,12 @@ from playwright.sync_api import Page, expect
 from chatsite.chat.models import Message
 from chatsite.writing.models import Draft
 from tests.backends.fake_provider import FakeProvider
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import ask, begin_anew, finish
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 LONG = "\n".join(f"Line {number} of what was pasted, <b>as it is</b>." for number in range(60))
 
 
@@ -41,7 +41,7 @@ def paste(page: Page, text: str) -> None:
 
 
 def test_a_draft_is_on_the_persons_other_devices_at_once_and_after_sending_on_none(
-    page: Page, open_page: Callable[..., Page], alice: Any
+    page: Page, open_page: OpenPage, alice: Any
 ) -> None:
     finish(ask(page, "Hello"))
     phone = open_page(alice)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from router.models import Correction
+from tests.browser.conftest import OpenPage
 from tests.browser.steps import LETTER, answer, finish, send
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-Connect = Callable[..., Any]
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
 MESSAGE = f"Summarise this in one sentence:\n\n{LETTER}"
@@ -32,7 +32,7 @@ def routed(page: Page) -> Locator:
     return reply
 
 
-def test_choosing_the_right_route_answers_again_and_files_it(open_page: Callable[..., Page], alice: Any) -> None:
+def test_choosing_the_right_route_answers_again_and_files_it(open_page: OpenPage, alice: Any) -> None:
     page = open_page(alice, **PHONE)
     page.goto("/")
     reply = routed(page)
@@ -81,7 +81,7 @@ def test_an_earlier_answer_is_corrected_and_what_followed_it_is_kept(page: Page)
     expect(page.locator(".reply .why summary").first).to_contain_text("Summary")
 
 
-def test_it_works_without_a_script(open_page: Callable[..., Page], alice: Any) -> None:
+def test_it_works_without_a_script(open_page: OpenPage, alice: Any) -> None:
     page = open_page(alice, java_script_enabled=False)
     page.goto("/")
     page.get_by_label("Message", exact=True).fill(MESSAGE)

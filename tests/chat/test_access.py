@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from chatsite.chat.refusals import RefusedError
 from router.models import Route
 from router.revisions import publish
 from tests.chat.deciding import decided
+from tests.conftest import Connect
 from tests.processes import Process, wait_until
-from workers.models import Model
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_rules_and_scores_lead_to_a_route_of_the_group_only_for_its_members(
 
 @pytest.mark.processes
 def test_a_model_of_the_group_is_neither_asked_nor_fallen_back_to_for_others(
-    alice: Any, bob: Any, lawyers: Group, connect: Callable[..., list[Model]], workers: Process
+    alice: Any, bob: Any, lawyers: Group, connect: Connect, workers: Process
 ) -> None:
     special, plain = connect("error500", "tokens5")
     special.groups.set([lawyers])
@@ -86,7 +85,7 @@ def test_a_model_of_the_group_is_neither_asked_nor_fallen_back_to_for_others(
 
 @pytest.mark.processes
 def test_what_is_taken_away_is_taken_away_before_the_next_publication(
-    alice: Any, lawyers: Group, connect: Callable[..., list[Model]], workers: Process
+    alice: Any, lawyers: Group, connect: Connect, workers: Process
 ) -> None:
     special, plain = connect("tokens4", "tokens5")
     special.groups.set([lawyers])

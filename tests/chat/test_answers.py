@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import ask, make_async, stored, tab
+from tests.conftest import Connect
 from tests.sessions import session_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 @pytest.fixture

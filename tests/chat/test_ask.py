@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+
+from tests.conftest import Connect
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -38,7 +39,7 @@ def test_without_a_generative_model_it_says_so(workers: Any) -> None:
     assert "No generative model is connected" in answer["error"]["text"]
 
 
-def test_a_connected_model_answers(workers: Any, connect: Callable[..., Any]) -> None:
+def test_a_connected_model_answers(workers: Any, connect: Connect) -> None:
     connect("tokens3")
     assert json.loads(ask("hello", "--route", "generate", "--json"))["answer"] == "t0 t1 t2 "
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +12,11 @@ from chatsite.chat import turns
 from chatsite.chat.models import Conversation, Turn
 from router import revisions, rollouts
 from router.models import AuditEntry, Decision, Revision, Rollout, Route, RunningProcess
+from tests.conftest import Connect
 from tests.processes import wait_until
 from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., list[Model]]
 
 
 def conversations(user: Any, rollout: Rollout, is_taken: bool, count: int) -> list[Conversation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,12 +18,11 @@ from chatsite.chat.refusals import RefusedError
 from router.models import Route
 from router.revisions import publish
 from tests.chat.sockets import make_async, tab
+from tests.conftest import Connect
 from tests.pages import rows
 from tests.sessions import session_of
 from workers import attempts
 from workers.models import Model
-
-Connect = Callable[..., list[Model]]
 
 
 def shown(turn: Turn) -> list[Entry]:

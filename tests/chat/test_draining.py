@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import signal
 import uuid
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from tests.processes import wait_until
 from workers import draining, presence
 from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-Connect = Callable[..., list[Model]]
 TEXT = "".join(f"t{n} " for n in range(60))
 
 

@@ -16,13 +16,13 @@ from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import ask as watch
 from tests.chat.sockets import make_async, tab
+from tests.conftest import Connect
 from tests.processes import wait_until
 from tests.sessions import session_of
 from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.xdist_group("fair turns")]
 
-Connect = Callable[..., Any]
 NEXT = "Next in line"
 
 

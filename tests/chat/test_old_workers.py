@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from workers.jobs import Job
 from workers.models import Completion
 
@@ -40,7 +40,7 @@ def _old_worker(kind: str) -> Iterator[Callable[[str], None]]:
 
 
 def test_a_task_that_old_workers_do_not_know_waits_for_a_new_one(
-    defaults: None, provider: FakeProvider, connect: Callable[..., Any]
+    defaults: None, provider: FakeProvider, connect: Connect
 ) -> None:
     (model,) = connect("tokens5")
     completion = Completion.objects.create(

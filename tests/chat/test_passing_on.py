@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,13 +10,12 @@ import pytest
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import Tab, ask, make_async, tab
+from tests.conftest import Connect
 from tests.sessions import session_of
 from workers import attempts, completing
 from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., list[Model]]
 
 
 def connect_far(connect: Connect) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +9,10 @@ import pytest
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import ask, make_async, tab
+from tests.conftest import Connect
 from tests.sessions import session_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., Any]
 
 
 async def test_it_is_not_waited_for_twice(alice: Any, provider: FakeProvider, connect: Connect) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from django.test import Client
 from chatsite.chat import turns
 from chatsite.chat.models import Turn
 from router.models import Decision, Route
+from tests.conftest import Connect
 from tests.processes import Process, wait_until
 from workers.models import Completion, Model
 
@@ -56,9 +56,7 @@ def assert_after(shown: str, since: datetime, until: datetime | None) -> None:
     assert_duration(shown, (until - since).total_seconds() * 1000)
 
 
-def test_every_fact_is_that_of_the_rows(
-    client: Client, alice: Any, connect: Callable[..., list[Model]], workers: Process
-) -> None:
+def test_every_fact_is_that_of_the_rows(client: Client, alice: Any, connect: Connect, workers: Process) -> None:
     _, second = connect("error404", "tokens4")
     Model.objects.filter(pk=second.pk).update(prompt_price=Decimal("3"), completion_price=Decimal("9"))
     turn = answered(turns.submit(alice, text="Tell me a story about a lighthouse and its keeper"))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests import processes
 from tests.chat.sockets import ask, make_async, tab
+from tests.conftest import Connect
 from tests.sessions import session_of
 from workers.models import Completion, Model, Provider
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., list[Model]]
 
 
 def put_in_group(model: Model, group: str) -> None:

@@ -13,16 +13,16 @@ import pytest
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from tests.processes import wait_until
 from workers import presence
 from workers.connections import client
 from workers.leases import lease_key
-from workers.models import Completion, Model
+from workers.models import Completion
 from workers.reaper import Reaper
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-Connect = Callable[..., list[Model]]
 TEXT = "".join(f"t{n} " for n in range(60))
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from tests.processes import wait_until
 from workers import trials
-from workers.models import Model
 from workers.trials import Trial
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -24,9 +23,7 @@ def state_of(trial: Trial) -> str:
     return found.state if found else ""
 
 
-def test_a_test_of_a_model_is_handed_to_another_worker(
-    admin: Any, connect: Callable[..., list[Model]], provider: FakeProvider
-) -> None:
+def test_a_test_of_a_model_is_handed_to_another_worker(admin: Any, connect: Connect, provider: FakeProvider) -> None:
     (gated,) = connect("gate-tokens2")
     # Time enough for it to hear no more of its queue: a request for a message is open for a second.
     with processes.worker(gated.queue, SHUTDOWN_GRACE_SECONDS="2.5") as leaving:

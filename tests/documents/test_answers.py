@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from router.policies import deployment
 from router.revisions import publish
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.steps import LETTER
+from tests.conftest import Connect
 from tests.documents.files import docx, pdf
 from tests.processes import Process, wait_until
 from workers.connections import client as redis_client
@@ -29,7 +29,6 @@ from workers.encoder import encode
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-Connect = Callable[..., Any]
 SENTENCES = [f"{sentence.strip(' .')}." for sentence in LETTER.split(". ")]
 CSV = b"message\nYou have won a prize, click here now\nLunch at noon?\nCheap pills, buy today\n"
 

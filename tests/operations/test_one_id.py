@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from websockets.typing import Origin
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from tests.environment import free_port
 from tests.operations.collector import Collector, Span
 from tests.sessions import session_of
@@ -42,7 +43,7 @@ def collector() -> Iterator[Collector]:
 
 
 def test_one_id_goes_with_a_message_through_every_process(
-    defaults: None, alice: Any, provider: FakeProvider, collector: Collector, connect: Callable[..., Any]
+    defaults: None, alice: Any, provider: FakeProvider, collector: Collector, connect: Connect
 ) -> None:
     connect("gate3-tokens6")
     port = free_port()

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.conftest import Connect
 from tests.processes import wait_until
 from tests.rabbitmq.conftest import Server
 from workers import broker
@@ -20,8 +21,6 @@ from workers.models import Completion, Model
 from workers.reaper import Reaper
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-Connect = Callable[..., list[Model]]
 
 
 def test_these_tests_have_rabbitmq() -> None:
