@@ -77,11 +77,15 @@ class Process:
             self.kill()
 
 
+def said_by(pid: int) -> presence.Process | None:
+    """What the worker process with this number says of itself; None if it is not there."""
+    return next((process for process in presence.processes() if process.name.endswith(f":{pid}")), None)
+
+
 def says_it_serves(pid: int, *queues: str) -> bool:
     """Whether the worker process with this number says of itself that it takes work from `queues`."""
-    return any(
-        process.name.endswith(f":{pid}") and all(map(process.serves, queues)) for process in presence.processes()
-    )
+    said = said_by(pid)
+    return said is not None and all(map(said.serves, queues))
 
 
 @contextmanager

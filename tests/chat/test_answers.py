@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.answers import words
 from tests.backends.fake_provider import FakeProvider
 from tests.chat.sockets import ask, make_async, stored, tab
 from tests.conftest import Connect
@@ -48,7 +49,7 @@ async def test_what_is_shown_is_what_is_stored(
         await alice_tab.until("finished")
     row = await stored(turn["reply"])
     assert row.completion is not None
-    assert alice_tab.text_of(turn["reply"]) == row.completion.text == "".join(f"t{n} " for n in range(200))
+    assert alice_tab.text_of(turn["reply"]) == row.completion.text == words(200)
 
 
 async def test_a_tab_that_comes_back_goes_on_where_it_was(
@@ -66,7 +67,7 @@ async def test_a_tab_that_comes_back_goes_on_where_it_was(
         await second.until("finished")
     assert first.text_of(turn["reply"]) + "".join(
         frame["text"] for frame in second.frames if frame["type"] == "delta"
-    ) == "".join(f"t{n} " for n in range(50))
+    ) == words(50)
 
 
 async def test_a_new_tab_gets_everything_so_far(

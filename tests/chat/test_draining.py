@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import signal
-import uuid
 from contextlib import AbstractContextManager
 
 import pytest
 
 from tests import processes
+from tests.answers import queued, words
 from tests.backends.fake_provider import FakeProvider
 from tests.conftest import Connect
 from tests.processes import wait_until
 from workers import draining, presence
-from workers.models import Completion, Model
+from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-TEXT = "".join(f"t{n} " for n in range(60))
+TEXT = words(60)
 
 
 def patient_worker(queue: str) -> AbstractContextManager[processes.Process]:
@@ -25,14 +25,9 @@ def patient_worker(queue: str) -> AbstractContextManager[processes.Process]:
 
 
 def said(worker: processes.Process) -> presence.Process:
-    return next(process for process in presence.processes() if process.name.endswith(f":{worker.pid}"))
-
-
-def queue_answer(model: Model) -> Completion:
-    prompt = [{"role": "user", "content": "Tell me a story"}]
-    completion = Completion.objects.create(reply_id=uuid.uuid4(), role="generate", model=model, prompt=prompt)
-    completion.publish()
-    return completion
+    found = processes.said_by(worker.pid)
+    assert found
+    return found
 
 
 def wait_for(completion: Completion, status: str) -> None:
@@ -45,13 +40,13 @@ def test_a_draining_worker_finishes_and_takes_nothing_more_until_it_resumes(
 ) -> None:
     (gated,) = connect("gate10-tokens60")
     with processes.worker(gated.queue, concurrency=3) as worker:
-        first = queue_answer(gated)
+        first = queued(gated)
         wait_for(first, "running")
         name = said(worker).name
         draining.ask(name, to_drain=True)
         wait_until(lambda: said(worker).is_draining, what="the worker to heed it")
         assert not said(worker).serves(gated.queue)
-        waiting = [queue_answer(gated) for _ in range(4)]
+        waiting = [queued(gated) for _ in range(4)]
         provider.release()
         wait_for(first, "done")
         wait_until(lambda: said(worker).is_drained, what="the worker to be drained")
@@ -68,7 +63,7 @@ def test_a_worker_that_is_told_to_stop_hands_over_what_it_writes(
     """There is no reaper, and leases last for minutes: only the worker itself can have handed it over."""
     (gated,) = connect("gate10-tokens60")
     with patient_worker(gated.queue) as leaving:
-        completion = queue_answer(gated)
+        completion = queued(gated)
         wait_for(completion, "running")
         with patient_worker(gated.queue):
             leaving.send(signal.SIGTERM)
@@ -85,7 +80,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_can(
 ) -> None:
     (gated,) = connect("gate10-tokens60")
     with processes.worker(gated.queue) as leaving:
-        completion = queue_answer(gated)
+        completion = queued(gated)
         wait_for(completion, "running")
         leaving.send(signal.SIGTERM)
         wait_until(lambda: said(leaving).is_draining, what="the worker to say that it takes nothing more")

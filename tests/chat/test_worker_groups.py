@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
 
 from tests import processes
+from tests.answers import queued
 from tests.chat.sockets import ask, make_async, tab
 from tests.conftest import Connect
 from tests.sessions import session_of
@@ -37,8 +37,8 @@ async def test_a_message_that_no_worker_serves_is_kept_and_answered_when_one_sta
 def test_a_retry_overtakes_all_that_wait(connect: Connect) -> None:
     (model,) = connect("tokens1")
     put_in_group(model, "first")
-    waiting = [completion_of(model, attempt=1) for _ in range(50)]
-    retry = completion_of(model, attempt=2)
+    waiting = [queued(model) for _ in range(50)]
+    retry = queued(model, attempt=2)
     with processes.worker("remote-first", concurrency=1):
         processes.wait_until(
             lambda: not Completion.objects.exclude(status="done").exists(), what="all of them to be answered"
@@ -48,18 +48,6 @@ def test_a_retry_overtakes_all_that_wait(connect: Connect) -> None:
     assert len(started) == len(waiting)
     assert retry.started_at is not None
     assert retry.started_at < min(filter(None, started))
-
-
-def completion_of(model: Model, attempt: int) -> Completion:
-    completion = Completion.objects.create(
-        reply_id=uuid.uuid4(),
-        role="generate",
-        model=model,
-        prompt=[{"role": "user", "content": "Hello"}],
-        attempt=attempt,
-    )
-    completion.publish()
-    return completion
 
 
 def test_a_queue_is_named_after_its_kind_of_work_and_its_group(db: None) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
 
 from tests import processes
+from tests.answers import queued
 from tests.tiny_models import build_causal_model
-from workers import presence
 from workers.connections import client, stream_key
 from workers.events import Event, Kind
-from workers.models import Completion, Model, Provider
+from workers.models import Model, Provider
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
@@ -35,10 +34,7 @@ def model(provider: Provider, folder: Path, **fields: object) -> Model:
 
 def answered(model: Model) -> list[str]:
     """The kinds of events on the way to an answer of `model`."""
-    completion = Completion.objects.create(
-        reply_id=uuid.uuid4(), role="generate", model=model, prompt=[{"role": "user", "content": "Hello"}]
-    )
-    completion.publish()
+    completion = queued(model)
 
     def events() -> list[Event]:
         return [Event.from_entry(*entry) for entry in client().xrange(stream_key(completion.reply_id))]
@@ -49,8 +45,8 @@ def answered(model: Model) -> list[str]:
 
 def in_memory(worker: processes.Process) -> dict[str, str] | None:
     """The models of the worker, if it has lately said anything."""
-    said = (process for process in presence.processes() if process.name.endswith(f":{worker.pid}"))
-    return next((process.models for process in said), None)
+    said = processes.said_by(worker.pid)
+    return said.models if said else None
 
 
 def test_a_model_is_loaded_when_it_is_asked_for_unless_it_is_kept_ready(provider: Provider, tmp_path: Path) -> None:

@@ -8,22 +8,18 @@ import orjson
 import pytest
 
 from tests import processes
-from tests.processes import pretended_worker
+from tests.processes import pretended_worker, said_by
 from workers import presence
 from workers.code import own_code
 from workers.connections import client
 from workers.presence import OwnPresence, Process
 
 
-def found(pid: int) -> Process | None:
-    return next((process for process in presence.processes() if process.name.endswith(f":{pid}")), None)
-
-
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_says_what_it_is_until_it_is_gone(transactional_db: None, defaults: None) -> None:
     with processes.worker("embedded", "background", concurrency=3) as worker:
-        said = found(worker.pid)
+        said = said_by(worker.pid)
         assert said is not None
         assert (said.queues, said.slots, said.running) == (["background", "embedded"], 3, 0)
         assert said.models == {"MiniLM": "ready"}
@@ -33,7 +29,7 @@ def test_a_worker_says_what_it_is_until_it_is_gone(transactional_db: None, defau
         assert presence.is_served("embedded")
         worker.send(signal.SIGTERM)
         assert worker.wait(20) == 0
-        assert found(worker.pid) is None  # at once: it took its leave
+        assert said_by(worker.pid) is None  # at once: it took its leave
 
 
 def test_a_worker_that_says_nothing_any_more_is_forgotten() -> None:

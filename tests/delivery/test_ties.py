@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests import processes
+from tests.answers import queued, words
 from tests.backends.fake_provider import FakeProvider
 from tests.conftest import Connect
 from tests.processes import wait_until
@@ -22,8 +22,6 @@ from workers.models import Completion
 from workers.reaper import Reaper
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
-
-TEXT = "".join(f"t{n} " for n in range(60))
 
 
 @pytest.fixture
@@ -61,9 +59,6 @@ def test_only_the_dead_are_missed(
     transactional_db: None, provider: FakeProvider, connect: Connect, reaper: Reaper
 ) -> None:
     (gated,) = connect("gate10-tokens60")
-    prompt = [{"role": "user", "content": "Tell me a story"}]
-    completion = Completion.objects.create(reply_id=uuid.uuid4(), role="generate", model=gated, prompt=prompt)
-    row = Completion.objects.filter(pk=completion.pk)
 
     def scan_until(is_so: Callable[[], bool], what: str) -> None:
         def scan() -> bool:
@@ -73,9 +68,12 @@ def test_only_the_dead_are_missed(
         wait_until(scan, 30, what)
 
     with processes.worker(gated.queue, LEASE_SECONDS="300") as first:
-        completion.publish()
+        completion = queued(gated)
+        row = Completion.objects.filter(pk=completion.pk)
         wait_until(row.filter(status="running").exists, 30, "an answer that is being written")
-        name = next(process.name for process in presence.processes() if process.name.endswith(f":{first.pid}"))
+        said = processes.said_by(first.pid)
+        assert said
+        name = said.name
         wait_until(lambda: is_tied(name), what="the tie")
         client().client_kill_filter(_type="pubsub")
         scan_until(lambda: not names_holder(completion), "the lease to name nobody")
@@ -91,4 +89,4 @@ def test_only_the_dead_are_missed(
         provider.release()
         wait_until(row.filter(status="done").exists, 30, "the answer")
     completion.refresh_from_db()
-    assert completion.text == TEXT
+    assert completion.text == words(60)

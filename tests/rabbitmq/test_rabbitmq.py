@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from tests import processes
+from tests.answers import queued, unpublished
 from tests.backends.fake_provider import FakeProvider
 from tests.conftest import Connect
 from tests.processes import wait_until
@@ -32,16 +32,8 @@ def model(connect: Connect) -> Model:
     return connect("tokens3")[0]
 
 
-def _completion(model: Model, **fields: Any) -> Completion:
-    prompt = [{"role": "user", "content": "Go on"}]
-    return Completion.objects.create(reply_id=uuid.uuid4(), role="generate", model=model, prompt=prompt, **fields)
-
-
 def _published(model: Model, count: int, **fields: Any) -> list[Completion]:
-    completions = [_completion(model, **fields) for _ in range(count)]
-    for completion in completions:
-        completion.publish()
-    return completions
+    return [queued(model, **fields) for _ in range(count)]
 
 
 def _count(status: str) -> int:
@@ -89,7 +81,7 @@ def _scan_until(reaper: Reaper, condition: Callable[[], object]) -> None:
 
 def test_a_row_that_was_never_published_is_published_once(model: Model) -> None:
     _published(model, 2)
-    _completion(model)
+    unpublished(model)
     subject = Reaper()
     _scan_until(subject, lambda: broker.depth("remote") == 3)
     looks = iter(range(200))  # four seconds of looking
@@ -123,7 +115,7 @@ def test_workers_and_waiting_messages_outlive_a_restart(model: Model, server: Se
 def test_a_message_is_accepted_while_the_server_does_not_answer(model: Model, server: Server, trouble: str) -> None:
     _published(model, 1)  # so that there is a connection to lose
     getattr(server, trouble)()
-    late = _completion(model)
+    late = unpublished(model)
     with pytest.raises(OperationalError):
         late.publish()
     late.enqueue_on_commit()  # what a web process does: logged, and left to the reaper
