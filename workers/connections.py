@@ -1,18 +1,21 @@
 """The process's connection to Redis, and the names of the keys kept there.
 
-reply:<id>              the stream of one reply (`workers.stream`)
-feed                    what happened in people's conversations (`chatsite.chat.feed`)
+reply:<id>                   the stream of one reply (`workers.stream`)
+feed                         what happened in people's conversations (`chatsite.chat.feed`)
 lease:<kind>:<id>:<attempt>  held by the process that runs a job (`workers.leases`)
-cancel:<reply id>       a person has pressed stop
-process:<host>:<pid>     what a worker process says of itself (`workers.presence`)
-processes               the names of all of them
-alive:<process>         a channel that this process subscribes to while it lives, on which nobody speaks
-drain:<process>         an admin asks a worker process to drain, or to resume (`workers.draining`)
-failures:<minute>       how often providers failed, and how (`workers.failures`)
-throttle:…              how often strangers did something lately (`chatsite.accounts.throttling`)
-reaper                  held by the reaper that is on duty
-reaper:<host>           a reaper of this host has looked at Redis, and at the database if it is on duty
-published:<id>:<attempt>  RabbitMQ has confirmed this attempt's message (`workers.broker`)
+cancel:<reply id>            a person has pressed stop
+line, line:foreseen          what those who wait are told, and what a new message would meet (`workers.line`)
+process:<host>:<pid>         what a worker process says of itself (`workers.presence`)
+processes                    the names of all of them
+alive:<process>              a channel that this process subscribes to while it lives, on which nobody speaks
+drain:<process>              an admin asks a worker process to drain, or to resume (`workers.draining`)
+failures:<minute>            how often providers failed, and how (`workers.failures`)
+trial:<ticket>               what an admin tries out, and what came of it (`workers.trials`)
+throttle:…                   how often strangers did something lately (`chatsite.accounts.throttling`)
+previewed:<person>           a tab without a socket has asked for a preview a moment ago (`chatsite.chat.fallbacks`)
+reaper                       held by the reaper that is on duty
+reaper:<host>                a reaper of this host has looked at Redis, and at the database if it is on duty
+published:<id>:<attempt>     RabbitMQ has confirmed this attempt's message (`workers.broker`)
 """
 
 from functools import cache
