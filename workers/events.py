@@ -13,13 +13,13 @@ import orjson
 
 
 class Kind:
-    DECIDED = "decided"  # data: the decision as people see it; written by the site before a model runs
+    DECIDED = "decided"  # data: route; written by the site before a model runs
     STARTED = "started"  # data: attempt, model; whatever text was shown before belongs to an earlier attempt
     LOADING = "loading"  # the model is being loaded into memory, which may take minutes; data: model
     LOADED = "loaded"  # it is there, and begins to read the prompt
     DELTA = "delta"  # text added, and the position (in characters) at which it goes
     RESET = "reset"  # the next model of the route starts over; data: model
-    DONE = "done"  # data: length of the text, usage
+    DONE = "done"  # data: length of the text
     FAILED = "failed"  # data: code
     CANCELLED = "cancelled"  # data: length of the text that was written
 
