@@ -69,7 +69,12 @@ def try_message(ticket: str) -> None:
 
 
 def _tried(trial: Trial) -> dict[str, Any]:
-    choices = _choices(Request(text=trial.input["text"], wanted_route=trial.input["wanted_route"]))
+    return compared(Request(text=trial.input["text"], wanted_route=trial.input["wanted_route"]))
+
+
+def compared(request: Request) -> dict[str, Any]:
+    """What the live revision chooses for a message and what the draft does, and how they differ, in words."""
+    choices = _choices(request)
     return {"choices": choices, "difference": _difference(choices)}
 
 

@@ -50,8 +50,30 @@ def test_a_draft_that_is_worse_is_refused_with_the_failing_messages(worse: None,
     assert Revision.objects.count() == 1
 
 
-def test_the_margin_can_be_given(worse: None, labelled: Path) -> None:
-    assert "accuracy 0.500" in routes("check", "--labelled", labelled, "--margin", 50)
+def test_the_margin_can_be_given_and_every_difference_is_told(worse: None, labelled: Path) -> None:
+    output = routes("check", "--labelled", labelled, "--margin", 50)
+    assert "accuracy 0.500" in output
+    assert output.split("Decided otherwise: ")[1].splitlines() == [
+        "1; 0 for the better, 1 for the worse.",
+        "  summarise: summarise -> generate: Give me the gist of this article (by a rule)",
+        "Mistakes: 1, the surest first.",
+        "  summarise -> generate: Give me the gist of this article (by a rule)",
+        "Right routes down, taken ones across:",
+        "            summarise classify generate",
+        "  summarise         0        0        1",
+        "  classify          0        1        0",
+    ]
+
+
+def test_a_message_is_tried_on_the_draft_beside_what_is_live(worse: None) -> None:
+    live, draft = routes("try", "Give me the gist of this article").split("Draft: ")
+    assert live.startswith("Live: Summary, by the classifier\n  scores: Summary 0.")
+    assert "nearest examples: “" in live
+    assert draft.splitlines() == [
+        "Chat, by a rule (The message matches a regular expression: gist)",
+        "The draft decides otherwise: Chat instead of Summary.",
+    ]
+    assert "There is no route “nothing”" in routes("try", "hello", "--route", "nothing")
 
 
 def test_a_draft_that_is_not_worse_is_published(admin: Any, defaults: None, labelled: Path) -> None:

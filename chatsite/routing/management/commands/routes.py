@@ -1,4 +1,4 @@
-"""`manage.py routes check|publish|diff|export|import|roll-back`: the draft and its revisions from the command line."""
+"""`manage.py routes check|publish|try|diff|export|import|roll-back`: the draft and its revisions, in a shell."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chatsite.routing import publishing
+from chatsite.chat.trials import compared
+from chatsite.routing import printing, publishing
 from router import drafts, files, labelled, revisions
 from router.artefact import ArtefactError
 from router.diffing import differences
 from router.models import Classifier, Draft, Revision, Safeguards
+from router.policy import Request
 
-SHOWN_CASES = 20
 DRAFT, LIVE = "draft", "live"
 MAX_DIGITS = 10
 REFUSALS = (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Check, publish, compare, export and import routes. `check` ends with 1 if the gate refuses."
+    help = "Check, publish, try, compare, export and import routes. `check` ends with 1 if the gate refuses."
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="action", required=True, metavar="action")
@@ -50,6 +51,9 @@ class Command(BaseCommand):
         for each in (check, publish):
             each.add_argument("--labelled", type=Path, help="JSONL or CSV (default: the labelled set of the admin)")
             each.add_argument("--margin", type=_points, help="percentage points (default: that of the admin)")
+        trial = kinds.add_parser("try", help="decide a message, by the live revision and by the draft")
+        trial.add_argument("text", help="the message; - reads it from standard input")
+        trial.add_argument("--route", default="", help="the route that the person names")
         diff = kinds.add_parser("diff", help="what is different between two: numbers, “live” or “draft”")
         diff.add_argument("before", nargs="?", default=LIVE)
         diff.add_argument("after", nargs="?", default=DRAFT)
@@ -73,7 +77,10 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         content, classifier = _from_file(options["file"]) if options["file"] else _draft()
-        if not self._judge(content, classifier, _beside(options["beside"]), options).passes:
+        verdict = self._judge(content, classifier, _beside(options["beside"]), options)
+        for line in [*printing.mistakes(verdict), *printing.matrix(verdict.draft.confusion)]:
+            self.stdout.write(line)
+        if not verdict.passes:
             raise CommandError("The gate refuses it.", returncode=1)
 
     def _publish(self, options: dict[str, Any]) -> None:
@@ -88,6 +95,13 @@ class Command(BaseCommand):
         else:
             raise CommandError("The gate refuses it. Nothing was published.", returncode=1)
         self.stdout.write(f"{revision} is live.")
+
+    def _try(self, options: dict[str, Any]) -> None:
+        text = sys.stdin.read() if options["text"] == "-" else options["text"]
+        found = compared(Request(text, options["route"]))
+        for choice in found["choices"]:
+            self.stdout.write(printing.described(choice))
+        self.stdout.write(found["difference"])
 
     def _diff(self, options: dict[str, Any]) -> None:
         (old, old_sha), (new, new_sha) = (_named(options[side]) for side in ("before", "after"))
@@ -144,8 +158,8 @@ class Command(BaseCommand):
         if not verdict.count:
             self.stdout.write("There is no labelled message that tells the two apart: nothing was measured.")
         self.stdout.write(f"on {verdict.count} labelled messages; the margin is {margin:g} percentage points.")
-        for case in [] if verdict.passes else verdict.failing[:SHOWN_CASES]:
-            self.stdout.write(f"  {case.route} -> {case.draft or 'nowhere'}: {' '.join(case.text.split())[:120]}")
+        for line in printing.flips(verdict):
+            self.stdout.write(line)
         return verdict
 
 
