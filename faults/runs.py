@@ -44,6 +44,7 @@ class Load:
     gap_ms: int = 50
     first_ms: int = 50
     begin_s: float = 0.0  # within which they begin, one after the other; otherwise all ask, and ask again, at once
+    patience_s: float = 60.0  # until a message is accepted, and half as long as until it is answered
     poisoned: int = 0  # how many of the people ask what kills its process, with `die_of_poison`
 
     @property
@@ -158,8 +159,8 @@ async def _ask(tab: Tab, load: Load, poison: str, over: asyncio.Event, begin_s: 
     await asyncio.sleep(begin_s)
     while len(times) < load.each or not (poison or over.is_set()):
         began = time.monotonic()
-        reply = await tab.ask(f"Go on {poison}")
-        await tab.until_finished(reply)
+        reply = await tab.ask(f"Go on {poison}", seconds=load.patience_s)
+        await tab.until_finished(reply, seconds=2 * load.patience_s)
         times.append(time.monotonic() - began)
     return [] if poison else times
 
