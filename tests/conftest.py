@@ -11,11 +11,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.test import Client, override_settings
 
 from router.models import Route
 from router.revisions import publish
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
+from tests.pages import rows
 from tests.sessions import session_of
 from workers.connections import client
 from workers.models import Model, Provider
@@ -32,6 +34,15 @@ def _fresh_redis(_nobody_else: None) -> None:
 
 
 @pytest.fixture
+def no_redis() -> Iterator[None]:
+    """Nobody answers where Redis is expected."""
+    client.cache_clear()
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        yield
+    client.cache_clear()
+
+
+@pytest.fixture
 def alice(db: None) -> Any:
     return get_user_model().objects.create_user("alice", "alice@example.org", "the rain in Spain")
 
@@ -39,6 +50,14 @@ def alice(db: None) -> Any:
 @pytest.fixture
 def bob(db: None) -> Any:
     return get_user_model().objects.create_user("bob", "bob@example.org", "the rain in Spain")
+
+
+@pytest.fixture
+def page(client: Client, alice: Any) -> Client:
+    """A browser without scripts in which Alice is signed in."""
+    rows.revision()
+    client.force_login(alice)
+    return client
 
 
 @pytest.fixture

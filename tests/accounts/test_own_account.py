@@ -21,12 +21,6 @@ from workers.models import Completion
 PASSWORD, NEW = "the rain in Spain", "a lantern in the fog"
 
 
-@pytest.fixture
-def page(client: Client, alice: User) -> Client:
-    client.force_login(alice)
-    return client
-
-
 @pytest.mark.parametrize("path", ["/account/", "/account/address/", "/account/password/", "/account/delete/"])
 def test_it_is_for_those_who_are_signed_in(client: Client, db: None, path: str) -> None:
     for response in (client.get(path), client.post(path)):

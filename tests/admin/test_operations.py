@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.test import override_settings
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -182,14 +181,6 @@ def test_what_is_set_aside_is_discarded_in_bulk(ada: AdminClient, model: Model) 
 
 def test_choosing_nothing_is_said(ada: AdminClient) -> None:
     assert "Choose at least one" in said(ada.post(f"{PAGE}quarantine/", {"wish": "retry"}, follow=True))
-
-
-@pytest.fixture
-def no_redis() -> Iterator[None]:
-    client.cache_clear()
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        yield
-    client.cache_clear()
 
 
 def test_it_works_while_redis_is_away(ada: AdminClient, no_redis: None) -> None:

@@ -25,7 +25,7 @@ from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.threads import in_thread
 from tests.chat.sockets import Tab, make_async, tab
 from tests.pages import rows
-from tests.sessions import session_of
+from tests.sessions import browser_of, session_of
 from workers import line
 from workers.connections import client
 from workers.limits import GroupLimits
@@ -44,12 +44,6 @@ def _published(transactional_db: None) -> None:
 @pytest.fixture
 def alice_session(alice: Any) -> str:
     return session_of(alice)
-
-
-def browser_of(user: Any) -> Client:
-    browser = Client()
-    browser.force_login(user)
-    return browser
 
 
 def ask(browser: Client, **fields: str) -> Any:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from django.conf import settings
 
 from tests.chat.test_ask import ask
-from tests.environment import free_port
 from tests.processes import wait_until
-from workers.connections import client
 from workers.presence import is_served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 QUESTION = "is this spam or not spam: you have won a million, click here"
-
-
-@pytest.fixture
-def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As on a machine where nothing has been started."""
-    monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
-    client.cache_clear()
-    yield
-    client.cache_clear()
 
 
 def test_without_workers_it_does_their_work(defaults: None) -> None:

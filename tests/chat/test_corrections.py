@@ -21,7 +21,7 @@ from router.models import Correction, Route, Safeguards
 from router.revisions import publish
 from tests.chat.sockets import make_async, tab
 from tests.pages import rows
-from tests.sessions import session_of
+from tests.sessions import browser_of, session_of
 
 DECIDED = {"route": "summarise", "role": "summarise", "strategy": "classifier", "context": "What came before"}
 
@@ -207,15 +207,9 @@ async def test_nobody_corrects_for_somebody_else(alice: Any, bob: Any, defaults:
 # --- By the form ------------------------------------------------------------------------------------------------
 
 
-def signed_in(user: Any) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def test_the_form_works_alone(alice: Any, defaults: None) -> None:
     turn = answered(alice)
-    client = signed_in(alice)
+    client = browser_of(alice)
     page = client.get(f"/c/{turn.conversation_id}/").content.decode()
     address = f"/replies/{turn.pk}/correct/"
     assert f'name="route" value="generate" formaction="{address}"' in page
@@ -228,7 +222,7 @@ def test_the_form_works_alone(alice: Any, defaults: None) -> None:
 
 def test_the_thanks_stay_until_the_page_is_complete(alice: Any, defaults: None) -> None:
     turn = answered(alice)
-    client = signed_in(alice)
+    client = browser_of(alice)
     client.post(f"/replies/{turn.pk}/correct/", {"route": "generate"})
     page = f"/c/{turn.conversation_id}/"
     for _ in range(2):  # without a script, the page loads itself again while an answer is written
@@ -240,7 +234,7 @@ def test_the_thanks_stay_until_the_page_is_complete(alice: Any, defaults: None) 
 
 def test_ones_own_choice_offers_other_routes_only(alice: Any, defaults: None) -> None:
     turn = rows.turn(alice, decided={**DECIDED, "strategy": "explicit"})
-    page = signed_in(alice).get(f"/c/{turn.conversation_id}/").content.decode()
+    page = browser_of(alice).get(f"/c/{turn.conversation_id}/").content.decode()
     assert "Another route" in page
     assert "Wrong route" not in page
     assert f'name="route" value="generate" formaction="/replies/{turn.pk}/again/"' in page
@@ -248,14 +242,14 @@ def test_ones_own_choice_offers_other_routes_only(alice: Any, defaults: None) ->
 
 def test_the_form_refuses_in_words(alice: Any, defaults: None) -> None:
     turn = answered(alice)
-    response = signed_in(alice).post(f"/replies/{turn.pk}/correct/", {"route": "nonsense"})
+    response = browser_of(alice).post(f"/replies/{turn.pk}/correct/", {"route": "nonsense"})
     assert response.status_code == 400
     assert "There is no route /nonsense." in response.content.decode()
 
 
 def test_the_form_is_for_the_owner_and_by_post(alice: Any, bob: Any, defaults: None) -> None:
     address = f"/replies/{answered(alice).pk}/correct/"
-    assert signed_in(bob).post(address, {"route": "generate"}).status_code == 404
-    assert signed_in(alice).get(address).status_code == 405
+    assert browser_of(bob).post(address, {"route": "generate"}).status_code == 404
+    assert browser_of(alice).get(address).status_code == 405
     assert Client().post(address, {"route": "generate"}).status_code == 302
     assert not Correction.objects.exists()

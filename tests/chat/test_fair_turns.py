@@ -18,18 +18,12 @@ from tests.chat.sockets import ask as watch
 from tests.chat.sockets import make_async, tab
 from tests.conftest import Connect
 from tests.processes import wait_until
-from tests.sessions import session_of
+from tests.sessions import browser_of, session_of
 from workers.models import Completion
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.xdist_group("fair turns")]
 
 NEXT = "Next in line"
-
-
-def browser_of(user: Any) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def ask(client: Client, count: int = 1, route: str = "generate") -> None:

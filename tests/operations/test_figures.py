@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import override_settings
 from django.utils import timezone
 
 from chatsite.operations.figures import Figures, Queue, Waits, figures
@@ -139,14 +137,6 @@ def test_what_is_set_aside_is_told_with_its_cause(remote: Model) -> None:
     (one,) = found.set_aside
     assert (one.kind, one.pk, one.cause, one.attempts) == ("workers.completion", str(row.pk), "It ate it.", 3)
     assert one.what == "Generate with Acme large"
-
-
-@pytest.fixture
-def no_redis() -> Iterator[None]:
-    client.cache_clear()
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        yield
-    client.cache_clear()
 
 
 def test_without_redis_the_rows_still_tell(remote: Model, no_redis: None) -> None:

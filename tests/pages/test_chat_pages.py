@@ -17,14 +17,6 @@ from chatsite.chat.starters import STARTERS
 from tests.pages import rows
 
 
-@pytest.fixture
-def page(client: Client, alice: Any) -> Client:
-    """A browser in which Alice is signed in."""
-    rows.revision()
-    client.force_login(alice)
-    return client
-
-
 def url_of(turn: Turn) -> str:
     return reverse("conversation", args=[turn.conversation_id])
 

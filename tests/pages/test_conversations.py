@@ -28,14 +28,6 @@ Post = Callable[..., Any]
 
 
 @pytest.fixture
-def page(client: Client, alice: Any) -> Client:
-    """A browser in which Alice is signed in."""
-    rows.revision()
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
 def post(page: Client, django_capture_on_commit_callbacks: Any) -> Post:
     """`post(view, conversation, **form)` as the script does it; gives the answer's JSON."""
 

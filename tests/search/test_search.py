@@ -21,14 +21,6 @@ from workers.jobs import Job
 from workers.models import Completion
 
 
-@pytest.fixture
-def page(client: Client, alice: Any) -> Client:
-    """A browser in which Alice is signed in."""
-    rows.revision()
-    client.force_login(alice)
-    return client
-
-
 def found(user: Any, text: str) -> list[str]:
     """The titles of the conversations in which something is found."""
     return [str(hit.conversation) for hit in searching.search(user, text).hits]

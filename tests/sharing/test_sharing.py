@@ -13,6 +13,7 @@ from chatsite.chat import ratings, turns
 from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.sharing.models import Share
 from tests.pages import rows
+from tests.sessions import browser_of
 from workers.jobs import Job
 
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -24,15 +25,9 @@ def turn(alice: Any) -> Turn:
     return rows.turn(alice, "My question", "The answer")
 
 
-def signed_in(user: Any) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def share(turn: Turn) -> str:
     """The path of the link to a conversation as it is now."""
-    owner = signed_in(turn.conversation.user)
+    owner = browser_of(turn.conversation.user)
     response = owner.post(reverse("conversation-share", args=[turn.conversation_id]), follow=True)
     found = Share.objects.get(conversation=turn.conversation_id)
     address = reverse("shared", args=[found.token])
@@ -43,7 +38,7 @@ def share(turn: Turn) -> str:
 def test_members_read_what_is_shared_and_can_do_nothing_to_it(turn: Turn, bob: Any) -> None:
     rows.reply(turn.message, "Another wording of it")
     address = share(turn)
-    response = signed_in(bob).get(address)
+    response = browser_of(bob).get(address)
     content = response.content.decode()
     assert "My question" in content
     assert "Another wording of it" in content
@@ -54,43 +49,43 @@ def test_members_read_what_is_shared_and_can_do_nothing_to_it(turn: Turn, bob: A
     assert "noindex" in response["X-Robots-Tag"]
     for word in ("<form", '<button type="submit', "formaction", "Small model", "Why?", "/replies/", "/messages/"):
         assert word not in content
-    assert signed_in(bob).post(address).status_code == 405
+    assert browser_of(bob).post(address).status_code == 405
     for view in ("conversation", "conversation-json", "conversation-share"):
-        assert signed_in(bob).get(reverse(view, args=[turn.conversation_id])).status_code == 404
-    assert signed_in(bob).get(reverse("reply-text", args=[turn.pk])).status_code == 404
+        assert browser_of(bob).get(reverse(view, args=[turn.conversation_id])).status_code == 404
+    assert browser_of(bob).get(reverse("reply-text", args=[turn.pk])).status_code == 404
 
 
 def test_a_link_shows_what_was_there_until_it_is_brought_up_to_date(turn: Turn, alice: Any, bob: Any) -> None:
     address = share(turn)
     later = rows.turn(alice, "A later question", "A later answer", conversation=turn.conversation, parent=turn.reply)
     Conversation.objects.update(leaf=later.reply, title="A later title")
-    content = signed_in(bob).get(address).content.decode()
+    content = browser_of(bob).get(address).content.decode()
     assert "later" not in content
-    page = signed_in(alice).get(reverse("conversation-share", args=[turn.conversation_id])).content.decode()
+    page = browser_of(alice).get(reverse("conversation-share", args=[turn.conversation_id])).content.decode()
     assert "What has been said since is not shown." in page
     assert share(turn) == address
-    content = signed_in(bob).get(address).content.decode()
+    content = browser_of(bob).get(address).content.decode()
     assert "A later answer" in content
     assert "A later title" in content
 
 
 def test_what_the_owner_thinks_of_an_answer_is_not_shared(turn: Turn, alice: Any, bob: Any) -> None:
     ratings.rate(alice, reply_id=turn.pk, value="down", reason="Nonsense again")
-    content = signed_in(bob).get(share(turn)).content.decode()
+    content = browser_of(bob).get(share(turn)).content.decode()
     assert "The answer" in content
     assert "Nonsense again" not in content
 
 
 def test_an_answer_that_is_still_being_written_is_not_shared(turn: Turn, alice: Any, bob: Any) -> None:
     rows.turn(alice, "Waiting", status=Job.Status.RUNNING, conversation=turn.conversation, parent=turn.reply)
-    content = signed_in(bob).get(share(turn)).content.decode()
+    content = browser_of(bob).get(share(turn)).content.decode()
     assert "Waiting" in content
     assert "data-open" not in content
 
 
 def test_a_failed_answer_names_nothing_that_is_for_staff(admin: Any, bob: Any) -> None:
     failed = rows.turn(admin, "Question", "", status=Job.Status.FAILED, error_code="provider_refused")
-    content = signed_in(bob).get(share(failed)).content.decode()
+    content = browser_of(bob).get(share(failed)).content.decode()
     assert "refused the request" in content
     assert "/admin/" not in content
     assert "In the logs" not in content
@@ -103,10 +98,10 @@ def test_there_is_nothing_behind_a_link_any_more(turn: Turn, alice: Any, bob: An
     match how:
         case "revoked":
             gone = reverse("conversation-revoke", args=[turn.conversation_id])
-            assert signed_in(bob).post(gone).status_code == 404
-            assert signed_in(alice).get(gone).status_code == 405
-            assert signed_in(bob).get(address).status_code == 200
-            assert signed_in(alice).post(gone).status_code == 302
+            assert browser_of(bob).post(gone).status_code == 404
+            assert browser_of(alice).get(gone).status_code == 405
+            assert browser_of(bob).get(address).status_code == 200
+            assert browser_of(alice).post(gone).status_code == 302
         case "deleted":
             Conversation.objects.update(deleted_at=timezone.now())
         case "purged":
@@ -116,12 +111,12 @@ def test_there_is_nothing_behind_a_link_any_more(turn: Turn, alice: Any, bob: An
             alice.save()
         case "off":
             settings.SHARE_LINKS = "off"
-    assert signed_in(bob).get(address).status_code == 404
+    assert browser_of(bob).get(address).status_code == 404
 
 
 def test_a_new_link_is_another_one(turn: Turn, alice: Any) -> None:
     first = share(turn)
-    signed_in(alice).post(reverse("conversation-revoke", args=[turn.conversation_id]))
+    browser_of(alice).post(reverse("conversation-revoke", args=[turn.conversation_id]))
     assert share(turn) != first
 
 
@@ -141,7 +136,7 @@ def test_public_links_are_read_without_an_account_and_name_nobody(turn: Turn, cl
 
 def test_where_sharing_is_off_nothing_offers_it(turn: Turn, alice: Any, settings: Any) -> None:
     settings.SHARE_LINKS = "off"
-    browser, address = signed_in(alice), reverse("conversation-share", args=[turn.conversation_id])
+    browser, address = browser_of(alice), reverse("conversation-share", args=[turn.conversation_id])
     assert address not in browser.get(reverse("conversation-menu", args=[turn.conversation_id])).content.decode()
     assert browser.get(address).status_code == browser.get(reverse("shared-links")).status_code == 404
     assert "Shared links" not in browser.get(reverse("conversations")).content.decode()
@@ -152,7 +147,7 @@ def test_ones_links_are_listed_and_revoked_there(turn: Turn, alice: Any, bob: An
     share(rows.turn(bob, "Bob's"))
     Conversation.objects.filter(user=alice).update(title=EVIL)
     share(turn)
-    browser = signed_in(alice)
+    browser = browser_of(alice)
     content = browser.get(reverse("shared-links")).content.decode()
     assert "&lt;img" in content
     assert "<img" not in content
@@ -162,14 +157,14 @@ def test_ones_links_are_listed_and_revoked_there(turn: Turn, alice: Any, bob: An
 
 
 def test_markup_stays_text(alice: Any, bob: Any) -> None:
-    content = signed_in(bob).get(share(rows.turn(alice, EVIL, f"{EVIL} [x](javascript:alert(1))"))).content.decode()
+    content = browser_of(bob).get(share(rows.turn(alice, EVIL, f"{EVIL} [x](javascript:alert(1))"))).content.decode()
     assert "<img" not in content
     assert 'href="javascript' not in content
 
 
 def test_an_empty_conversation_is_not_shared(alice: Any) -> None:
     empty = Conversation.objects.create(user=alice)
-    response = signed_in(alice).post(reverse("conversation-share", args=[empty.pk]))
+    response = browser_of(alice).post(reverse("conversation-share", args=[empty.pk]))
     assert response.status_code == 400
     assert "There is nothing to share yet." in response.content.decode()
 
@@ -178,7 +173,7 @@ def test_sharing_needs_an_account_and_ones_own_conversation(turn: Turn, client: 
     for view in ("conversation-share", "conversation-revoke"):
         address = reverse(view, args=[turn.conversation_id])
         assert client.post(address)["Location"].startswith(reverse("sign-in"))
-        assert signed_in(bob).post(address).status_code == 404
+        assert browser_of(bob).post(address).status_code == 404
     assert client.get(reverse("shared-links"))["Location"].startswith(reverse("sign-in"))
     assert not Share.objects.exists()
 
@@ -190,7 +185,7 @@ def test_what_is_shared_does_not_stand_in_the_way_of_going_on(turn: Turn, alice:
 
 def test_a_link_can_end_at_any_message(turn: Turn, bob: Any) -> None:
     rows.turn(turn.conversation.user, "Not for others", "Nor this", conversation=turn.conversation, parent=turn.reply)
-    owner = signed_in(turn.conversation.user)
+    owner = browser_of(turn.conversation.user)
     page = owner.get(reverse("message-share", args=[turn.pk]), follow=True)
     assert "It ends with this answer:" in page.content.decode()
     address = reverse("conversation-share", args=[turn.conversation_id])
@@ -198,7 +193,7 @@ def test_a_link_can_end_at_any_message(turn: Turn, bob: Any) -> None:
     for until in (elsewhere.pk, rows.turn(bob).pk, "nonsense"):
         assert owner.post(address, {"until": until}).status_code == 404
     owner.post(address, {"until": turn.pk})
-    content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
+    content = browser_of(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
     assert "The answer" in content
     assert "Not for others" not in content
     words = owner.get(address).content.decode()
@@ -206,12 +201,12 @@ def test_a_link_can_end_at_any_message(turn: Turn, bob: Any) -> None:
     assert "It ends with this answer: <q" in words
     assert ("Show all of it" in words, "Bring it up to date" in words) == (True, False)
     owner.post(address, {"until": turn.message_id})
-    content = signed_in(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
+    content = browser_of(bob).get(reverse("shared", args=[Share.objects.get().token])).content.decode()
     assert ("My question" in content, "The answer" in content) == (True, False)
 
 
 def test_what_a_link_shows_of_files_is_said_before(turn: Turn) -> None:
-    owner, address = signed_in(turn.conversation.user), reverse("conversation-share", args=[turn.conversation_id])
+    owner, address = browser_of(turn.conversation.user), reverse("conversation-share", args=[turn.conversation_id])
     words = "Of files that were sent, the names are shown"
     assert words not in owner.get(address).content.decode()
     Message.objects.filter(pk=turn.message_id).update(attachment_count=1)

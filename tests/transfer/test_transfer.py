@@ -31,14 +31,6 @@ from workers.reading import MOST_CHARACTERS
 EVIL = '"><img src=x onerror=alert(1)>\r\nX-Evil: 1/../../etc'
 
 
-@pytest.fixture
-def page(client: Client, alice: Any) -> Client:
-    """A browser in which Alice is signed in."""
-    rows.revision()
-    client.force_login(alice)
-    return client
-
-
 def chatgpt(identity: str = "c-1", title: str = "Of elephants", **more: Any) -> dict[str, Any]:
     """A conversation as ChatGPT exports it: hidden nodes, a tool between two answers, a second wording, no times."""
 
