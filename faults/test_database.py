@@ -9,8 +9,9 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.test import override_settings
 
-from chatsite.chat import turns
+from chatsite.chat import branches, turns
 from chatsite.documents import attachments
 from chatsite.documents.models import Attachment
 from faults.installation import Hit, Installation, installation
@@ -73,14 +74,12 @@ def test_who_sends_files_and_who_releases_them_do_not_wait_for_each_other(monkey
     person = get_user_model()._default_manager.create(username="sender")
     turns.submit(person, text="An answer that is open")
     files = [attachments.add(person, SimpleUploadedFile(f"{name}.txt", name.encode())) for name in "abcd"]
-    reading = threading.Thread(target=_read, args=[files[0]])
+    reading = threading.Thread(target=_with_a_connection, args=[lambda: _read(files[0])])
     attach = attachments.attach
 
     def attach_and_read(*arguments: Any) -> None:
         attach(*arguments)
-        reading.start()
-        while not IS_SQLITE and reading.is_alive() and not _somebody_waits():
-            time.sleep(0.01)
+        _let_run(reading)
 
     monkeypatch.setattr(attachments, "attach", attach_and_read)
     turns.submit(person, text="Summarise these", files=[str(file.pk) for file in files[1:]])
@@ -89,13 +88,44 @@ def test_who_sends_files_and_who_releases_them_do_not_wait_for_each_other(monkey
     assert Attachment.all_open().filter(released_at=None).count() == 1
 
 
+@pytest.mark.database
+def test_of_two_tabs_that_send_at_once_one_comes_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = get_user_model()._default_manager.create(username="sender")
+    conversation = turns.submit(person, text="First").conversation
+    send = partial(turns.submit, person, conversation_id=conversation.pk)
+    sending = threading.Thread(target=_with_a_connection, args=[partial(send, text="In the other tab")])
+    admit = turns.admit
+
+    def admit_after_both_have_begun(*arguments: Any) -> int:
+        if not sending.ident:
+            _let_run(sending)
+        return admit(*arguments)
+
+    monkeypatch.setattr(turns, "admit", admit_after_both_have_begun)
+    send(text="In this tab")
+    sending.join()
+    conversation.refresh_from_db()
+    assert len(branches.Tree(conversation).branch()) == conversation.messages.count() == 6
+
+
 def _read(file: Attachment) -> None:
+    claimed = Attachment.claim(file.pk, 1)
+    assert claimed
+    assert claimed.close("done", text="Words.")
+
+
+def _with_a_connection(do: Callable[[], Any]) -> None:
     try:
-        claimed = Attachment.claim(file.pk, 1)
-        assert claimed
-        assert claimed.close("done", text="Words.")
+        do()
     finally:
         connections.close_all()
+
+
+def _let_run(thread: threading.Thread) -> None:
+    """Until it has ended, or waits for the transaction that is under way here; in SQLite it does from the beginning."""
+    thread.start()
+    while not IS_SQLITE and thread.is_alive() and not _somebody_waits():
+        time.sleep(0.01)
 
 
 def _somebody_waits() -> bool:

@@ -93,9 +93,15 @@ def compared_with(conversation: Conversation, pk: UUID) -> UUID | None:
     return {first: second, second: first}.get(pk) if second else None
 
 
-def leaf_of(conversation: Conversation) -> UUID | None:
-    """What a new message follows, as the database says now; None in an empty conversation."""
-    leaf = Conversation.objects.filter(pk=conversation.pk).values_list("leaf", flat=True).first()
+def leaf_of(conversation: Conversation, *, to_follow: bool = False) -> UUID | None:
+    """What a new message follows, as the database says now; None in an empty conversation.
+
+    `to_follow`, in a transaction: whoever else wants to follow it waits until that ends.
+    """
+    rows = Conversation.objects.filter(pk=conversation.pk)
+    if to_follow:
+        rows = rows.select_for_update(no_key=True)
+    leaf = rows.values_list("leaf", flat=True).first()
     return leaf or conversation.messages.order_by("-created_at").values_list("pk", flat=True).first()
 
 

@@ -70,17 +70,17 @@ def submit(
     _check_route(user, wanted_route, text, conversation and conversation.pk)
 
     def at_the_end() -> Message:
+        leaf = branches.leaf_of(conversation, to_follow=True) if conversation else None
         if waits and conversation and branches.is_being_answered(conversation):
             raise RefusedError("still_answering")
         sent = attachments.sendable(user, files)
         if not (text or sent):
             raise RefusedError("unreadable_files")
         drafts.clear(user, conversation.pk if conversation else None, text, has_files=bool(sent))
-        if conversation:
-            within, leaf = conversation, branches.leaf_of(conversation)
-        else:
+        within = conversation
+        if within is None:
             title = titling.first_words(" · ".join(filter(None, [text, attachments.names(sent)])))
-            within, leaf = Conversation.objects.create(user=user, title=title), None
+            within = Conversation.objects.create(user=user, title=title)
         message = Message.objects.create(
             **_by(user, client_id), conversation=within, parent_id=leaf, text=text, attachment_count=len(sent)
         )
