@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
 
 from chatsite.accounts import languages
 from chatsite.chat.frames import Frame
 from chatsite.chat.hub import hub
 from chatsite.chat.signing_out import is_signed_in
 from chatsite.chat.tabs import WAITING_FRAMES, Tab
+
+logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
 START_OVER = 4408
@@ -62,11 +66,16 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
 
     async def _pass_on(self) -> None:
         """Send what is queued; a tab that nothing happens in keeps no task for it."""
-        while self._outbox:
-            waiting, self._outbox = self._outbox, []
-            for frame in waiting:
-                await self._send(frame)
-        self._sender = None
+        try:
+            while self._outbox:
+                waiting, self._outbox = self._outbox, []
+                for frame in waiting:
+                    await self._send(frame)
+        except DatabaseError as error:  # whether its session stands is not known: it comes back if it does
+            logger.warning("A tab starts over, since its session could not be looked at: %s", error)
+            self.start_over()
+        finally:
+            self._sender = None
 
     async def _send(self, frame: Frame) -> None:
         if frame["type"] != "signed_out":

@@ -9,10 +9,11 @@ import orjson
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from chatsite.asgi import application
-from chatsite.chat import conversations, feed, turns
+from chatsite.chat import consumers, conversations, feed, turns
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -271,6 +272,20 @@ async def test_signing_out_closes_the_tabs_of_that_session(alice: Any, alice_ses
         assert (await here.socket.receive_output(timeout=30))["code"] == 4401
         await elsewhere.send(type="ping")
         await elsewhere.until("pong")
+
+
+async def test_a_tab_whose_session_cannot_be_looked_at_starts_over(
+    alice: Any, alice_session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def be_away(*_: Any) -> None:
+        raise OperationalError("starting up")
+
+    async with tab(alice_session) as here:
+        await here.send(type="ping")
+        await here.until("pong")
+        monkeypatch.setattr(consumers, "is_signed_in", be_away)
+        await make_async(feed.tell)(alice.pk, {"type": "signed_out"})
+        assert (await here.socket.receive_output(timeout=30))["code"] == 4408
 
 
 async def test_another_password_closes_the_tabs_of_older_sessions(alice: Any, alice_session: str) -> None:
