@@ -41,11 +41,13 @@ def check_start(sender: Any, **_: Any) -> None:
     from chatsite.operations import checks
     from workers import isolation, tracing, warming
 
+    queues = sender.app.amqp.queues.consume_from
     try:
+        checks.check_queues(queues)
         checks.check_start()
     except checks.CannotStartError as error:
         sys.exit(str(error))
-    warming.load_code(sender.app.amqp.queues.consume_from)
+    warming.load_code(queues)
     isolation.prepare()  # before anything starts a thread
     tracing.prepare()
 

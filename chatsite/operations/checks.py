@@ -1,4 +1,4 @@
-"""What is asked of Redis and the database before a process of the Procfile starts.
+"""What is asked of Redis and the database before a process of the Procfile starts, and what a worker is to serve.
 
 `chatsite.settings` has refused by then what the environment alone can tell. These are Django's system checks, with the
 tag `START`: web, workers and reaper run them at their start, and so does `manage.py check --deploy`. A server that is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,8 @@ from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from workers import presence
+from workers import presence, queue_names
+from workers.jobs import Job
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,16 @@ def check_start() -> None:
             logger.warning("%s %s", message.msg, message.hint)
     if serious := [f"{message.msg} {message.hint}" for message in messages if message.is_serious()]:
         raise CannotStartError("\n".join(serious))
+
+
+def check_queues(queues: Iterable[str]) -> None:
+    """Look at the names of the queues that a worker is to serve. Raises `CannotStartError`: nothing comes to one."""
+    known = {kind().queue for kind in Job.kinds()} | set(queue_names.KINDS)
+    if unknown := sorted(queue for queue in queues if queue not in known and not queue_names.is_for_models(queue)):
+        raise CannotStartError(
+            f"Nothing is ever sent to the queue {', '.join(unknown)}. There are {', '.join(sorted(known))}, and those "
+            "of worker groups, as remote-far is the one of the group far. Correct what stands after -Q."
+        )
 
 
 @checks.register(START, deploy=True)
