@@ -7,7 +7,8 @@ from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, worker_init, worker_shutdown
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_init, worker_shutdown
+from django.db import close_old_connections
 
 from workers.broker import SteadyConnection
 from workers.draining import FetchesUnlessDraining
@@ -50,6 +51,13 @@ def check_start(sender: Any, **_: Any) -> None:
     warming.load_code(queues)
     isolation.prepare()  # before anything starts a thread
     tracing.prepare()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def keep_connections(**_: Any) -> None:
+    """As around a request: to open one takes longer than most of what a task asks the database for."""
+    close_old_connections()
 
 
 @worker_shutdown.connect

@@ -7,6 +7,7 @@ A fresh clone works with no environment at all (DEBUG on, SQLite, files under `v
 import logging
 import re
 import secrets
+import sys
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -299,6 +300,7 @@ else:  # lower numbers first
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = not IS_RABBITMQ
 CELERY_TASK_ACKS_LATE = IS_RABBITMQ
+CELERY_DB_REUSE_MAX = sys.maxsize  # tasks: instead, a connection lasts as `CONN_MAX_AGE` says (`chatsite.celery`)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker, and keeps the models it has loaded
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
