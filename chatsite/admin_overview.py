@@ -13,9 +13,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chatsite.chat.models import Turn
-from chatsite.documents.models import Attachment
 from chatsite.operations import advice
-from chatsite.routing.queue import BACKGROUND
+from chatsite.operations.figures import queues_in_use
 from router.models import Correction, Revision, Route, RouteModel
 from router.revisions import draft_is_published
 from workers.jobs import Job
@@ -97,16 +96,12 @@ def _missing_models() -> list[Task]:
 
 
 def _missing_workers() -> list[Task]:
-    of_models = {model.queue for model in Model.objects.filter(is_enabled=True).select_related("provider")}
     try:
         workers = processes()
     except redis.RedisError:
         return [Task("Redis cannot be reached: messages are saved, and answered when it is back.")]
-    unserved = [
-        queue
-        for queue in sorted({Turn.queue, Attachment.queue, BACKGROUND, *of_models})
-        if not any(worker.serves(queue) for worker in workers)
-    ]
+    in_use = sorted(queues_in_use())
+    unserved = [queue for queue in in_use if not any(worker.serves(queue) for worker in workers)]
     text = "No worker serves the queue “{}”: what is sent there waits. In the project's folder: {}"
     return [Task(text.format(queue, advice.start_command(queue))) for queue in unserved]
 

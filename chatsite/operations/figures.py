@@ -130,6 +130,12 @@ def figures() -> Figures:
 # --- Queues -----------------------------------------------------------------------------------------------------
 
 
+def queues_in_use() -> set[str]:
+    """The queues that something can be sent to as things are: each of them needs a worker."""
+    of_models = _queues_of_models(is_enabled=True, provider__is_enabled=True)
+    return {Turn.queue, Attachment.queue, BACKGROUND, *of_models.values()}
+
+
 @dataclass
 class _Seen:
     """What the rows of one queue tell."""
@@ -143,8 +149,7 @@ class _Seen:
 
 def _queues(processes: list[presence.Process], now: datetime) -> list[Queue]:
     seen = _seen(now)
-    names = {Turn.queue, Attachment.queue, BACKGROUND, *_queues_of_models(enabled_only=True).values(), *seen}
-    names |= set(chain.from_iterable(process.queues for process in processes))
+    names = queues_in_use() | seen.keys() | set(chain.from_iterable(process.queues for process in processes))
     slots = slots_by_queue(processes)
     workers = Counter(queue for process in processes for queue in process.queues if process.serves(queue))
     return [_queue(name, seen[name], workers[name], slots[name], now) for name in sorted(names)]
@@ -204,11 +209,8 @@ def _rows(kind: type[Job], since: datetime) -> Iterable[tuple[str, datetime, dat
         yield queues.get(model_id, own_queue), queued_at, started_at, finished_at
 
 
-def _queues_of_models(enabled_only: bool = False) -> dict[int, str]:
-    models = Model.objects.select_related("provider")
-    if enabled_only:
-        models = models.filter(is_enabled=True, provider__is_enabled=True)
-    return {model.pk: model.queue for model in models}
+def _queues_of_models(**condition: bool) -> dict[int, str]:
+    return {model.pk: model.queue for model in Model.objects.select_related("provider").filter(**condition)}
 
 
 def _percentile(ranked: Sequence[float], percent: int) -> float:

@@ -33,8 +33,11 @@ def test_it_works_before_anything_is_there(ada: AdminClient) -> None:
 
 def test_it_names_queues_that_nobody_serves(ada: AdminClient, defaults: None) -> None:
     client().delete(presence.INDEX)
+    off = Provider.objects.create(name="Off", kind="transformers", is_enabled=False)
+    Model.objects.create(provider=off, name="Local", identifier="local")
     with pretended_worker(queues=["route"]):
         page = shown(ada)
+    assert "the queue “local”" not in page
     assert "the queue “embedded”" in page
     assert "-A chatsite worker -Q embedded" in page
     assert "the queue “route”" not in page
