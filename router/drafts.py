@@ -102,8 +102,11 @@ def expect(expected: str) -> None:
 # --- Whether it can be published ------------------------------------------------------------------------------
 
 
-def check(content: Snapshot) -> None:
-    """Raises `InvalidPolicyError` for routes that would leave somebody without an answer, or a route without use."""
+def check(content: Snapshot, *, is_elsewhere: bool = False) -> None:
+    """Raises `InvalidPolicyError` for routes that would leave somebody without an answer, or a route without use.
+
+    Of routes that are for another installation, the models are not looked at.
+    """
     routes = content["routes"]
     defaults = [route for route in routes if route["is_default"]]
     if len(defaults) != 1:
@@ -118,7 +121,8 @@ def check(content: Snapshot) -> None:
         )
     models = Model.objects.select_related("provider").in_bulk({pk for route in routes for pk in route["models"]})
     for route in routes:
-        _check_models(route, models)
+        if not is_elsewhere:
+            _check_models(route, models)
         _check_rules(route)
         _check_recognisable(route)
 

@@ -66,10 +66,11 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
-def parse(text: str) -> tuple[dict[str, Any], str]:
+def parse(text: str, *, is_elsewhere: bool = False) -> tuple[dict[str, Any], str]:
     """The snapshot of a file, and the hash of the classifier that it names. Raises `FileError`.
 
-    Models and groups are looked up by name. Who may use a model is not in a file: that is a setting of the model.
+    Models and groups are looked up by name; those of a file that is for another installation may be missing here, and
+    are left out. Who may use a model is not in a file: that is a setting of the model.
     """
     data = _toml(text)
     _check_keys(data, _FILE_KEYS, "The file")
@@ -78,9 +79,11 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
         raise FileError("The file has no [[routes]].")
     sha = str(data.get("classifier", ""))
     _check_parts(sha, "The classifier")
-    models = {name: pk for pk, name in Model.objects.values_list("pk", "name")}
-    groups = {name: pk for pk, name in Group.objects.values_list("pk", "name")}
-    parsed = [_route(route, number, models, groups) for number, route in enumerate(routes, start=1)]
+    known = {
+        "models": {name: pk for pk, name in Model.objects.values_list("pk", "name")},
+        "groups": {name: pk for pk, name in Group.objects.values_list("pk", "name")},
+    }
+    parsed = [_route(route, number, known, is_elsewhere) for number, route in enumerate(routes, start=1)]
     names = [route["name"] for route in parsed]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise FileError(f"The route “{twice}” is there twice.")
@@ -154,7 +157,7 @@ def _parts(value: Any) -> Iterator[tuple[Any, int]]:
             yield part, depth
 
 
-def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str, int]) -> dict[str, Any]:
+def _route(row: Any, number: int, known: Mapping[str, Mapping[str, int]], is_elsewhere: bool) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise FileError(f"Route {number} is no table.")
     _check_parts(row, f"Route {number}")
@@ -166,8 +169,8 @@ def _route(row: Any, number: int, models: Mapping[str, int], groups: Mapping[str
             raise FileError(f"The route {name}: “{field}” is missing or of the wrong kind.")
     route = {
         **plain,
-        "groups": sorted(_numbers(row, "groups", groups, name)),
-        "models": _numbers(row, "models", models, name),
+        "groups": sorted(_numbers(row, "groups", known["groups"], name, is_elsewhere)),
+        "models": _numbers(row, "models", known["models"], name, is_elsewhere),
         "rules": _rules(row, name),
         "examples": _texts(row, "examples", name),
     }
@@ -203,14 +206,14 @@ def _rules(row: Mapping[str, Any], route: str) -> list[dict[str, Any]]:
     return rules
 
 
-def _numbers(row: Mapping[str, Any], field: str, known: Mapping[str, int], route: str) -> list[int]:
+def _numbers(row: Mapping[str, Any], field: str, known: Mapping[str, int], route: str, is_elsewhere: bool) -> list[int]:
     names = _texts(row, field, route)
     for name in names:
-        if name not in known:
+        if name not in known and not is_elsewhere:
             raise FileError(
-                f"The route {route}: there is no {field[:-1]} “{name}” here. There are: {', '.join(known)}."
+                f"The route {route}: there is no {field[:-1]} “{name}” here. There are: {', '.join(known) or 'none'}."
             )
-    return [known[name] for name in names]
+    return [known[name] for name in names if name in known]
 
 
 def _rule(rule: Any, route: str) -> dict[str, Any]:

@@ -4,15 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('router', '0011_rules_by_attachment'),
+        ("router", "0011_rules_by_attachment"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='auditentry',
-            name='action',
-            field=models.CharField(choices=[('publish', 'published'), ('override', 'published past the gate'), ('roll_back', 'rolled back'), ('import', 'imported into the draft'), ('reset', 'loaded into the draft'), ('rollout_start', 'started a rollout'), ('rollout_end', 'ended a rollout'), ('corrections', 'reviewed corrections'), ('refit', 'refitted the classifier'), ('train', 'trained a classifier'), ('replay', "replayed people's messages"), ('labelled_set', 'changed the labelled set'), ('safeguards', 'changed the safeguards')], max_length=20),
+            model_name="auditentry",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("publish", "published"),
+                    ("override", "published past the gate"),
+                    ("roll_back", "rolled back"),
+                    ("import", "imported into the draft"),
+                    ("reset", "loaded into the draft"),
+                    ("rollout_start", "started a rollout"),
+                    ("rollout_end", "ended a rollout"),
+                    ("corrections", "reviewed corrections"),
+                    ("refit", "refitted the classifier"),
+                    ("train", "trained a classifier"),
+                    ("replay", "replayed people's messages"),
+                    ("labelled_set", "changed the labelled set"),
+                    ("safeguards", "changed the safeguards"),
+                ],
+                max_length=20,
+            ),
         ),
     ]

@@ -103,6 +103,18 @@ def test_the_gate_in_ci_ends_with_one_for_a_file_that_is_worse(
     assert Revision.objects.count() == 1
 
 
+def test_a_file_of_another_installation_is_measured_without_its_models(
+    defaults: None, labelled: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "routes.toml"
+    there = routes("export").replace("MiniLM extractive", "Acme large").replace("groups = []", 'groups = ["Staff"]', 1)
+    file.write_text(there)
+    with pytest.raises(CommandError, match="no group “Staff” here"):
+        routes("check", "--file", file, "--labelled", labelled)
+    output = routes("check", "--file", file, "--beside", file, "--labelled", labelled, "--elsewhere")
+    assert "draft  accuracy 1.000" in output
+
+
 def test_two_files_are_compared_with_each_other(worse: None, labelled: Path, tmp_path: Path) -> None:
     before, after = tmp_path / "before.toml", tmp_path / "after.toml"
     routes("export", "live", "--output", before)

@@ -44,6 +44,11 @@ class Command(BaseCommand):
         check = kinds.add_parser("check", help="have routes decide the labelled messages, beside others")
         check.add_argument("--file", type=Path, help="routes as `export` writes them (default: the draft)")
         check.add_argument("--beside", type=Path, help="routes to compare with (default: the live revision)")
+        check.add_argument(
+            "--elsewhere",
+            action="store_true",
+            help="the files are for another installation: models and groups that they name may be missing here",
+        )
         publish = kinds.add_parser("publish", help="check the draft, and make it live if it is not worse")
         publish.add_argument("--note", default="", type=_note, help="what it changes and why")
         publish.add_argument("--author", help="the name of the user who publishes it")
@@ -76,8 +81,9 @@ class Command(BaseCommand):
         getattr(self, f"_{action.replace('-', '_')}")(options)
 
     def _check(self, options: dict[str, Any]) -> None:
-        content, classifier = _from_file(options["file"]) if options["file"] else _draft()
-        verdict = self._judge(content, classifier, _beside(options["beside"]), options)
+        file, beside, is_elsewhere = options["file"], options["beside"], options["elsewhere"]
+        content, classifier = _from_file(file, is_elsewhere) if file else _draft()
+        verdict = self._judge(content, classifier, _beside(beside, is_elsewhere), options)
         for line in [*printing.mistakes(verdict), *printing.matrix(verdict.draft.confusion)]:
             self.stdout.write(line)
         if not verdict.passes:
@@ -142,7 +148,7 @@ class Command(BaseCommand):
         self, content: drafts.Snapshot, classifier: Classifier, beside: Policy | None, options: dict[str, Any]
     ) -> Verdict:
         """What the gate finds, printed as well."""
-        _in_words(drafts.check)(content)
+        _in_words(drafts.check)(content, is_elsewhere=options.get("elsewhere", False))
         for warning in drafts.warnings(content):
             self.stdout.write(f"Probably not meant: {warning}")
         path, margin = options["labelled"], options["margin"]
@@ -167,17 +173,19 @@ def _draft() -> tuple[drafts.Snapshot, Classifier]:
     return drafts.snapshot(), _in_words(drafts.classifier)()
 
 
-def _from_file(path: Path) -> tuple[drafts.Snapshot, Classifier]:
-    content, sha = _in_words(files.parse)(_read(path))
+def _from_file(path: Path, is_elsewhere: bool) -> tuple[drafts.Snapshot, Classifier]:
+    content, sha = _in_words(files.parse)(_read(path), is_elsewhere=is_elsewhere)
     classifier = Classifier.objects.filter(pk=sha).first() if sha else _in_words(drafts.classifier)()
     if classifier is None:
         raise CommandError(f"The classifier {sha[:12]} that the file names is not in this installation.")
     return content, classifier
 
 
-def _beside(path: Path | None) -> Policy | None:
+def _beside(path: Path | None, is_elsewhere: bool) -> Policy | None:
     """What routes are compared with: those of a file, or what is live."""
-    return _in_words(publishing.compiled)(*_from_file(path)) if path else _policy_of(revisions.live_revision())
+    if path is None:
+        return _policy_of(revisions.live_revision())
+    return _in_words(publishing.compiled)(*_from_file(path, is_elsewhere))
 
 
 def _policy_of(revision: Revision | None) -> Policy | None:
