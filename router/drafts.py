@@ -28,6 +28,8 @@ PLAIN_FIELDS = (
 )
 # The classifier knows these from its training; every other route has to be told what belongs on it.
 BUILT_IN = frozenset({"summarise", "classify", "generate"})
+# Of a route: a few dozen tell all that can be told by examples, and every process reads each before it follows.
+MAX_EXAMPLES = 500
 SHOWN_TEXT = 80
 
 
@@ -154,6 +156,11 @@ def _check_rules(route: Mapping[str, Any]) -> None:
 
 
 def _check_recognisable(route: Mapping[str, Any]) -> None:
+    if len(route["examples"]) > MAX_EXAMPLES:
+        raise InvalidPolicyError(
+            f"The route {route['title']} has {len(route['examples']):,} examples; {MAX_EXAMPLES} are allowed. Keep "
+            "those that differ most."
+        )
     is_told = route["rules"] or route["examples"] or route["is_default"] or route["name"] in BUILT_IN
     if not is_told:
         raise InvalidPolicyError(

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
 from router import drafts
-from router.drafts import PLAIN_FIELDS, Snapshot
+from router.drafts import MAX_EXAMPLES, PLAIN_FIELDS, Snapshot
 from router.models import AuditEntry, Classifier, Route, Rule
 from router.strategies.rules import InvalidRuleError, compile_rule
 from workers.forms import check_options
@@ -167,15 +167,18 @@ def _route(row: Any, number: int, known: Mapping[str, Mapping[str, int]], is_els
     for field, value in plain.items():
         if not isinstance(value, _TYPES[field]) or (field == "threshold" and isinstance(value, bool)):
             raise FileError(f"The route {name}: “{field}” is missing or of the wrong kind.")
+    examples = _texts(row, "examples", name)
+    if len(examples) > MAX_EXAMPLES:
+        raise FileError(f"The route {name} has {len(examples):,} examples; {MAX_EXAMPLES} are allowed.")
     route = {
         **plain,
         "groups": sorted(_numbers(row, "groups", known["groups"], name, is_elsewhere)),
         "models": _numbers(row, "models", known["models"], name, is_elsewhere),
         "rules": _rules(row, name),
-        "examples": _texts(row, "examples", name),
+        "examples": examples,
     }
     if unquoted := _texts(row, "unquoted", name):
-        if not set(unquoted) <= set(_texts(row, "examples", name)):
+        if not set(unquoted) <= set(examples):
             raise FileError(f"The route {name}: “unquoted” has a text that is not among its examples.")
         route["unquoted"] = unquoted
     _validate(route)

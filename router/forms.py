@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
 
+from router.drafts import MAX_EXAMPLES
 from router.models import Example, Route
 from workers.forms import KNOWN_OPTIONS, OptionsField
 
@@ -127,6 +128,8 @@ class RouteForm(forms.ModelForm):
     def clean_new_examples(self) -> list[str]:
         """The lines that are not examples of this route yet."""
         lines = dict.fromkeys(filter(None, map(str.strip, self.cleaned_data["new_examples"].splitlines())))
+        if len(lines) > MAX_EXAMPLES:
+            raise ValidationError(f"These are {len(lines):,} examples; {MAX_EXAMPLES} are allowed, and twenty do.")
         known = {example.text: example for example in Example.objects.filter(text__in=lines).select_related("route")}
         taken = [example for example in known.values() if example.route_id != self.instance.pk]
         if taken:

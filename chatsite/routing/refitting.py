@@ -146,14 +146,16 @@ def _add_examples(accepted: Sequence[Correction], roles: dict[str, str]) -> list
     left: defaultdict[tuple[int, str], float] = defaultdict(float)
     for correction, weight in zip(told, weights, strict=True):
         left[correction.user_id, correction.route] += weight
+    room = {name: drafts.MAX_EXAMPLES - route.examples.count() for name, route in routes.items()}
     added = []
     for correction in told:
-        if left[correction.user_id, correction.route] < 1 - 1e-9:
+        if left[correction.user_id, correction.route] < 1 - 1e-9 or room[correction.route] <= 0:
             continue
         left[correction.user_id, correction.route] -= 1
         text = excerpt(correction.text)  # all that is read of it; a snapshot should not keep long pastes
         if not Example.objects.filter(text=text).exists():
             added.append(Example.objects.create(route=routes[correction.route], text=text, is_quoted=False).pk)
+            room[correction.route] -= 1
     return added
 
 

@@ -294,7 +294,7 @@ def test_the_gate_leaves_out_what_was_learnt(ada: AdminClient, alice: User, base
 
 
 def test_routes_of_one_role_get_examples_that_three_people_stand_for(
-    ada: AdminClient, admin: User, alice: User, bob: User, base: Classifier
+    ada: AdminClient, admin: User, alice: User, bob: User, base: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = Route.objects.create(name="letters", title="Letters", description="Letters.", role="generate")
     Example.objects.create(route=letters, text="write a letter")
@@ -302,6 +302,9 @@ def test_routes_of_one_role_get_examples_that_three_people_stand_for(
     refit(ada)
     assert [example.text for example in letters.examples.all()] == ["write a letter"]
     accepted([admin, bob], "a letter to the mayor", route="letters")
+    with monkeypatch.context() as patched:
+        patched.setattr(drafts, "MAX_EXAMPLES", 1)
+        assert refit(ada).outcome["examples"] == 0  # there would be more than a draft may have
     trial = refit(ada)
     assert trial.outcome["examples"] == 2
     texts = {example.text for example in letters.examples.all()}

@@ -364,6 +364,7 @@ def with_options(options: str) -> Callable[[str], str]:
         (with_rules('{kind = "pattern", value = "a", place = 3}'), "there is no “place”"),
         (with_rules('{kind = "pattern", value = "(unclosed"}'), "the rule “(unclosed” does not work"),
         (lambda text: f"clasifier = 1\n{text}", "The file: there is no “clasifier”"),
+        (lambda text: text.replace('"tl;dr"', str([*map(str, range(501))])[1:-1]), "examples; 500 are allowed"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused_with_the_reason(

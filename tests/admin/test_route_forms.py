@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from router import drafts
 from router.drafts import snapshot
 from router.models import Example, Route
 from tests.admin.conftest import AdminClient, errors, said
@@ -104,6 +105,15 @@ def test_examples_are_added_once(ada: AdminClient, defaults: None) -> None:
     ada.submit(change("generate"), new_examples="Bonjour!\n\n  Bonjour!  \nhi, how are you?")
     assert Example.objects.filter(text="Bonjour!").count() == 1
     assert Example.objects.filter(text="hi, how are you?").count() == 1
+
+
+def test_a_route_has_not_more_examples_than_every_process_can_read_at_once(ada: AdminClient, defaults: None) -> None:
+    lines = [f"example {number}" for number in range(drafts.MAX_EXAMPLES + 1)]
+    page = ada.submit(change("generate"), new_examples="\n".join(lines))
+    assert "These are 501 examples; 500 are allowed" in errors(page)
+    ada.submit(change("generate"), new_examples="\n".join(lines[1:]))  # with those that are there already
+    page = ada.get(DRAFT).content.decode()
+    assert "The route Chat has 510 examples; 500 are allowed" in page
 
 
 @pytest.mark.parametrize(
