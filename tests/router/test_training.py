@@ -136,6 +136,11 @@ def test_the_command_fits_from_a_bare_clone(thin: None, tmp_path: Path) -> None:
         (b'{"text": 5, "role": "generate"}', "Row 1 of extra.jsonl has no text in the field “text”"),
         (b'{"text": "\xff"}', "Row 1 of extra.jsonl is not JSON in UTF-8"),
         (b"[]", "Row 1 of extra.jsonl is not a JSON object"),
+        (
+            b'{"text": "x", "role": "generate", "source": "dolly", "clear": true}',
+            "a row of Dolly has no field 'category'",
+        ),
+        (json.dumps(dolly(1, "judge", "x")).encode(), "“judge” is no role"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -144,6 +149,24 @@ def test_a_file_that_cannot_be_used_is_named_with_the_row(tmp_path: Path, conten
     with pytest.raises(CommandError, match=reason):
         call_command("fit_router", extra=[path], output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_ones_own_messages_are_learnt_by_the_command_too(thin: None, tmp_path: Path) -> None:
+    own, output = tmp_path / "own.csv", tmp_path / "classifier.safetensors"
+    own.write_text("\n".join(["text,role", *(f"quibble the zorblax {number},classify" for number in range(12))]))
+    call_command("fit_router", own=[own], linear=True, output=output, stdout=StringIO())
+    classifier = RoleClassifier.load(output.read_bytes())
+    assert classifier.tell("quibble the zorblax").role == "classify"
+    assert "own" in classifier.metadata["metrics"]["accuracy_by_source"]
+    own.write_text("text,role\nhello,chat\n")
+    with pytest.raises(CommandError, match="“chat”"):
+        call_command("fit_router", own=[own], output=output)
+
+
+@pytest.mark.parametrize("output", ["", "nowhere/classifier.safetensors"])
+def test_where_nothing_can_be_written_nothing_is_fitted(tmp_path: Path, output: str) -> None:
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("fit_router", output=tmp_path / output)
 
 
 @pytest.fixture

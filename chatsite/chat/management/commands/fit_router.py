@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from router.artefact import MAX_BYTES, SHIPPED, read_metadata
+from router.labelled import LabelledFileError, read_labelled
 from router.rows import RowError
+
+if TYPE_CHECKING:
+    from router.training_data import Sample
 
 
 class Command(BaseCommand):
@@ -25,6 +29,14 @@ class Command(BaseCommand):
             metavar="FILE.jsonl",
             help="more messages; only rows of Dolly whose label is clear are used (CC BY-SA 3.0). May be repeated.",
         )
+        parser.add_argument(
+            "--own",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE",
+            help="messages of yours: JSONL or CSV with text, role and perhaps context; all are used. May be repeated.",
+        )
         parser.add_argument("--linear", action="store_true", help="fit no encoder: much faster")
         parser.add_argument("--output", type=Path, default=SHIPPED, help="where to write (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=1, help="draws the joined messages (default: %(default)s)")
@@ -33,20 +45,37 @@ class Command(BaseCommand):
         from router import training, training_data  # scikit-learn takes a second to load
         from workers.encoder import encode
 
-        seed = options["seed"]
+        seed, output = options["seed"], options["output"]
+        if output.is_dir() or not output.parent.is_dir():  # known before the half hour that it takes
+            raise CommandError(f"{output} cannot be written: it is a folder, or in one that is not there.")
         try:
             samples = training_data.own_samples(seed)
             for path in options["extra"]:
-                found = training_data.extra_samples(path, seed)
-                self.stdout.write(f"{path.name}: {len(found)} messages that may be used.")
-                samples += found
+                samples += self._extra(path, seed)
+            for path in options["own"]:
+                cases = read_labelled(path, training_data.ROLES)
+                samples += [
+                    training_data.Sample(case.text, case.route, case.text, "own", case.context) for case in cases
+                ]
             content = training.fit(samples, seed, self.stdout.write, None if options["linear"] else encode)
-            options["output"].write_bytes(content)
-        except (RowError, OSError) as error:
+            if len(content) > MAX_BYTES:
+                raise CommandError(f"The artefact has {len(content):,} bytes, more than the {MAX_BYTES:,} allowed.")
+            output.write_bytes(content)
+        except (RowError, LabelledFileError, OSError) as error:
             raise CommandError(str(error)) from error
-        if len(content) > MAX_BYTES:
-            raise CommandError(f"The artefact has {len(content):,} bytes, more than the {MAX_BYTES:,} allowed.")
         self._report(content, options["output"])
+
+    def _extra(self, path: Path, seed: int) -> list[Sample]:
+        from router.training_data import ROLES, extra_samples
+
+        try:
+            found = extra_samples(path, seed)
+        except KeyError as error:
+            raise CommandError(f"{path.name}: a row of Dolly has no field {error}.") from error
+        if unknown := sorted({sample.role for sample in found} - set(ROLES)):
+            raise CommandError(f"{path.name}: “{unknown[0]}” is no role. There are: {', '.join(ROLES)}.")
+        self.stdout.write(f"{path.name}: {len(found)} messages that may be used.")
+        return found
 
     def _report(self, content: bytes, path: Path) -> None:
         metadata = read_metadata(content)
