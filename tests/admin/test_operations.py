@@ -109,14 +109,20 @@ def test_the_page_asks_for_its_figures_alone_with_the_wait_that_was_chosen(ada: 
     assert f'hx-get="{PAGE}?wait=7.5"' in part
 
 
-def test_a_load_is_staffed_for_the_wait_that_was_chosen(ada: AdminClient, model: Model) -> None:
+@pytest.fixture
+def _load(model: Model) -> None:
+    """One a second, twenty seconds each: twenty slots are always busy."""
     now = timezone.now()
-    for number in range(60):  # one a second, twenty seconds each: twenty slots are always busy
+    for number in range(60):
         queued = now - timedelta(seconds=80 - number)
         times = {"queued_at": queued, "started_at": queued, "finished_at": queued + timedelta(seconds=20)}
         Completion.objects.create(
             reply_id=uuid.uuid4(), role="generate", model=model, prompt=[], status="done", **times
         )
+
+
+@pytest.mark.usefixtures("_load")
+def test_a_load_is_staffed_for_the_wait_that_was_chosen(ada: AdminClient, model: Model) -> None:
     with pretended_worker(queues=[model.queue], slots=8):
         strict, patient = shown(ada, "?wait=0"), shown(ada, "?wait=600")
     assert "More comes than its workers can do" in strict
@@ -183,8 +189,13 @@ def test_choosing_nothing_is_said(ada: AdminClient) -> None:
     assert "Choose at least one" in said(ada.post(f"{PAGE}quarantine/", {"wish": "retry"}, follow=True))
 
 
-def test_it_works_while_redis_is_away(ada: AdminClient, no_redis: None) -> None:
-    assert "Redis cannot be reached" in shown(ada)
+@pytest.mark.usefixtures("_load", "no_redis")
+def test_while_redis_is_away_nothing_is_said_of_workers(ada: AdminClient) -> None:
+    page = shown(ada)
+    assert "Redis cannot be reached" in page
+    assert "1 worker of 64 slots" in page, "what the load needs"
+    assert "More comes than its workers can do" not in page
+    assert "<dt>Workers</dt><dd>not known</dd>" in page
     answer = ada.post(f"{PAGE}drain/", {"process": "one:1", "wish": "drain"}, follow=True)
     assert "Redis cannot be reached" in said(answer)
 
