@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from router.labelled import MAX_MESSAGES, SHOWN_CHARACTERS, Case, LabelledFileError
 from router.models import AuditEntry, LabelledMessage
@@ -15,12 +15,19 @@ BATCH = 500
 SHOWN_MESSAGES = 3
 
 
-@transaction.atomic
 def add(cases: Sequence[Case], actor: Any, source: str) -> int:
     """Take over the messages that are not in the set yet; how many that were. `source` is a `LabelledMessage.Source`.
 
     Raises `LabelledFileError` if one is in the set with another route, or the set would grow too large.
     """
+    try:
+        return _add(cases, actor, source)
+    except IntegrityError:  # somebody else has added some of them since they were looked for; they are found now
+        return _add(cases, actor, source)
+
+
+@transaction.atomic
+def _add(cases: Sequence[Case], actor: Any, source: str) -> int:
     known = dict(LabelledMessage.objects.values_list("fingerprint", "route"))
     _check_routes(cases, known)
     new = {case.fingerprint: case for case in cases if case.fingerprint not in known}

@@ -172,6 +172,22 @@ def test_a_file_comes_in_and_says_what_was_there_already(ada: AdminClient, route
     assert audit() == [("ada", "Added 2 labelled messages: uploaded.")]
 
 
+def test_two_files_with_the_same_messages_come_in_at_the_same_moment(
+    ada: AdminClient, routes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, looked = labelled_set._check_routes, []
+
+    def too_early(*arguments: Any) -> None:
+        looked.append(arguments)
+        check(*arguments)
+        if len(looked) == 1:
+            LabelledMessage.objects.create(text="tl;dr", route="summarise")
+
+    monkeypatch.setattr(labelled_set, "_check_routes", too_early)
+    assert "Added 1 message." in said(upload(ada, "text,route\ntl;dr,summarise\n"))
+    assert labelled() == {"tl;dr": "summarise"}
+
+
 def test_a_file_that_brings_nothing_new_is_no_change(ada: AdminClient, routes: None) -> None:
     LabelledMessage.objects.create(text="tl;dr", route="summarise")
     assert "Added 0 messages. 1 more was there already" in said(upload(ada, "text,route\ntl;dr,summarise\n"))
