@@ -13,7 +13,7 @@ from django.db import close_old_connections
 from workers.broker import SteadyConnection
 from workers.draining import FetchesUnlessDraining
 from workers.pools import NeverForks
-from workers.slots import WakeWhenFree
+from workers.waking import WakeWhenFree
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 # Of Django's checks a worker needs those of `check_start`; all of them would load every page of the site first.
