@@ -111,11 +111,11 @@ def _check_server(setting: str, url: str) -> list[checks.CheckMessage]:
         found.append(checks.Error(f"{server} is version {version}.", hint=hint, id="switchyard.E001"))
     # Answers are lost by these two only if the machine fails or memory runs out: a developer may take that risk.
     level = checks.WARNING if settings.DEBUG else checks.ERROR
-    if not facts["aof_enabled"]:
+    if not facts.get("aof_enabled"):
         problem = f"{server} writes no append-only file, so a restart loses what is queued and being written."
         hint = "Set appendonly yes (and appendfsync everysec) in its configuration."
         found.append(checks.CheckMessage(level, problem, hint, id="switchyard.E002"))
-    policy = facts["maxmemory_policy"]
+    policy = facts.get("maxmemory_policy", "noeviction")  # what a server does that knows of no other
     if policy != "noeviction":
         problem = f"{server} evicts keys when its memory is full ({policy}), and queues and answers are such keys."
         hint = "Set maxmemory-policy noeviction in its configuration."

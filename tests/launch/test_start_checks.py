@@ -117,12 +117,12 @@ def test_another_redis_for_the_queues_is_checked_too(tmp_path: Path, production:
 
 def test_a_redis_that_is_too_old_is_told(tmp_path: Path, production: Start) -> None:
     class OldRedis(socketserver.StreamRequestHandler):
-        """Speaks as much of the protocol as a client needs to hear a version."""
+        """Speaks as much of the protocol as a client needs to hear a version, and says nothing of memory or files."""
 
         def handle(self) -> None:
             while line := self.rfile.readline():
                 words = [self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
-                facts = b"redis_version:5.0.14\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n"
+                facts = b"redis_version:5.0.14\r\n"
                 is_info = words[0].upper() == b"INFO"
                 self.wfile.write(b"$%d\r\n%s\r\n" % (len(facts), facts) if is_info else b"-ERR unknown command\r\n")
 
@@ -134,3 +134,4 @@ def test_a_redis_that_is_too_old_is_told(tmp_path: Path, production: Start) -> N
     assert done.returncode
     assert "The Redis of BROKER_URL (127.0.0.1) is version 5.0.14." in done.stderr
     assert "Upgrade it to 6.2 or later." in done.stderr
+    assert "The Redis of BROKER_URL (127.0.0.1) writes no append-only file" in done.stderr
