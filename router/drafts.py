@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from router.models import Classifier, Draft, Example, Route
-from router.strategies.rules import InvalidRuleError, compile_rule
+from router.strategies.rules import InvalidRuleError, check_rule, compile_rule
 from workers.models import Model, Role
 
 Snapshot = Mapping[str, Any]
@@ -148,7 +148,7 @@ def _check_models(route: Mapping[str, Any], models: Mapping[int, Model]) -> None
 def _check_rules(route: Mapping[str, Any]) -> None:
     for rule in route["rules"]:
         try:
-            compile_rule(rule["kind"], rule["value"])
+            check_rule(rule["kind"], rule["value"])
         except InvalidRuleError as error:
             raise InvalidPolicyError(
                 f"A rule of the route {route['title']} does not work ({rule['value']}): {error}"

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from router import drafts
 from router.drafts import MAX_EXAMPLES, PLAIN_FIELDS, Snapshot
 from router.models import AuditEntry, Classifier, Route, Rule
-from router.strategies.rules import InvalidRuleError, compile_rule
+from router.strategies.rules import InvalidRuleError, check_rule
 from workers.forms import check_options
 from workers.models import Model
 
@@ -229,7 +229,7 @@ def _rule(rule: Any, route: str) -> dict[str, Any]:
     if len(value) > MAX_RULE:
         raise FileError(f"The route {route}: a rule's value has {len(value)} characters; {MAX_RULE} are allowed.")
     try:
-        compile_rule(rule["kind"], value)
+        check_rule(rule["kind"], value)
     except InvalidRuleError as error:
         raise FileError(f"The route {route}: the rule “{value}” does not work: {error}") from error
     return {"kind": rule["kind"], "value": value, "position": position}

@@ -138,10 +138,10 @@ class Rule(models.Model):
         return f"{self.get_kind_display()} {self.value}"
 
     def clean(self) -> None:
-        from router.strategies.rules import InvalidRuleError, compile_rule
+        from router.strategies.rules import InvalidRuleError, check_rule
 
         try:
-            compile_rule(self.kind, self.value)
+            check_rule(self.kind, self.value)
         except InvalidRuleError as error:
             raise ValidationError({"value": str(error)}) from error
 

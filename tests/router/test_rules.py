@@ -4,7 +4,7 @@ import pytest
 
 from router.decision import decide
 from router.policy import Request
-from router.strategies.rules import InvalidRuleError, compile_rule
+from router.strategies.rules import InvalidRuleError, check_rule, compile_rule
 from tests.router.conftest import MakePolicy, embed, route, rule
 
 
@@ -34,6 +34,14 @@ def test_patterns_ignore_case_unless_they_say_otherwise() -> None:
 def test_a_pattern_that_explodes_elsewhere_is_answered_at_once() -> None:
     # A backtracking engine takes 2^100000 steps for this; the test ends only if ours does not.
     assert not compile_rule("pattern", "^(a+)+$")("a" * 100_000 + "!")
+
+
+def test_a_pattern_that_takes_long_for_every_character_is_not_let_in() -> None:
+    for value in (r"\w{1000}\w{1000}\w{1000}\w{1000}é", "(a?){1000}a{1000}é"):
+        with pytest.raises(InvalidRuleError, match="too large"):
+            check_rule("pattern", value)
+        assert compile_rule("pattern", value)  # what is live already goes on
+    check_rule("pattern", r"^[^\n]{1,500}\?$")
 
 
 def test_a_pattern_sees_both_ends_of_a_long_message() -> None:
