@@ -31,7 +31,7 @@ EVICTS = "evicts keys when its memory is full (allkeys-lru), and queues and answ
 
 
 @pytest.fixture
-def production(tmp_path: Path, django_db_setup: None) -> Iterator[Start]:
+def production(tmp_path: Path, db: None) -> Iterator[Start]:
     """The settings of a production site whose database is up to date and whose Redis is started with options."""
     servers = []
 
