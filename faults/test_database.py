@@ -7,9 +7,9 @@ import os
 import random
 import sqlite3
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection, connections
+from django.http import Http404
 from django.test import override_settings
 
 from chatsite.chat import branches, turns
@@ -74,18 +75,24 @@ def test_who_sends_files_and_who_releases_them_do_not_wait_for_each_other(monkey
     person = get_user_model()._default_manager.create(username="sender")
     turns.submit(person, text="An answer that is open")
     files = [attachments.add(person, SimpleUploadedFile(f"{name}.txt", name.encode())) for name in "abcd"]
-    reading = threading.Thread(target=_with_a_connection, args=[lambda: _read(files[0])])
-    attach = attachments.attach
-
-    def attach_and_read(*arguments: Any) -> None:
-        attach(*arguments)
-        _let_run(reading)
-
-    monkeypatch.setattr(attachments, "attach", attach_and_read)
+    reading = _when_sending(monkeypatch, attachments, "attach", lambda: _read(files[0]))
     turns.submit(person, text="Summarise these", files=[str(file.pk) for file in files[1:]])
-    reading.join()
+    reading.result()
     Attachment.release_held(person.pk)  # as the reaper does where somebody was passed over
     assert Attachment.all_open().filter(released_at=None).count() == 1
+
+
+@pytest.mark.database
+def test_a_file_that_is_taken_away_while_it_is_sent_stays_with_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = get_user_model()._default_manager.create(username="sender")
+    file = attachments.add(person, SimpleUploadedFile("a.txt", b"Words."))
+    removing = _when_sending(
+        monkeypatch, attachments, "attach", lambda: attachments.remove(person, attachment_id=file.pk)
+    )
+    sent = turns.submit(person, text="Summarise this", files=[str(file.pk)]).message
+    with pytest.raises(Http404):
+        removing.result()
+    assert Attachment.objects.get().message == sent
 
 
 @pytest.mark.database
@@ -93,39 +100,45 @@ def test_of_two_tabs_that_send_at_once_one_comes_after_the_other(monkeypatch: py
     person = get_user_model()._default_manager.create(username="sender")
     conversation = turns.submit(person, text="First").conversation
     send = partial(turns.submit, person, conversation_id=conversation.pk)
-    sending = threading.Thread(target=_with_a_connection, args=[partial(send, text="In the other tab")])
-    admit = turns.admit
-
-    def admit_after_both_have_begun(*arguments: Any) -> int:
-        if not sending.ident:
-            _let_run(sending)
-        return admit(*arguments)
-
-    monkeypatch.setattr(turns, "admit", admit_after_both_have_begun)
+    sending = _when_sending(monkeypatch, turns, "admit", lambda: send(text="In the other tab"))
     send(text="In this tab")
-    sending.join()
+    sending.result()
     conversation.refresh_from_db()
     assert len(branches.Tree(conversation).branch()) == conversation.messages.count() == 6
+
+
+def _when_sending(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, do: Callable[[], Any]) -> Future[Any]:
+    """`do`, in another transaction, when a message that is sent has come to this function.
+
+    The message waits until it is done, or waits for the message; in SQLite it does that from the beginning.
+    """
+    function, pool, result = getattr(module, name), ThreadPoolExecutor(1), Future[Any]()
+
+    def function_and_more(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        done = function(*arguments)
+        pool.submit(_fulfil, result, do)
+        while not IS_SQLITE and not result.done() and not _somebody_waits():
+            time.sleep(0.01)
+        return done
+
+    monkeypatch.setattr(module, name, function_and_more)
+    return result
+
+
+def _fulfil(result: Future[Any], do: Callable[[], Any]) -> None:
+    try:
+        result.set_result(do())
+    except Exception as error:
+        result.set_exception(error)
+    finally:
+        connections.close_all()
 
 
 def _read(file: Attachment) -> None:
     claimed = Attachment.claim(file.pk, 1)
     assert claimed
     assert claimed.close("done", text="Words.")
-
-
-def _with_a_connection(do: Callable[[], Any]) -> None:
-    try:
-        do()
-    finally:
-        connections.close_all()
-
-
-def _let_run(thread: threading.Thread) -> None:
-    """Until it has ended, or waits for the transaction that is under way here; in SQLite it does from the beginning."""
-    thread.start()
-    while not IS_SQLITE and thread.is_alive() and not _somebody_waits():
-        time.sleep(0.01)
 
 
 def _somebody_waits() -> bool:

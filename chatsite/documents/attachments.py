@@ -92,11 +92,11 @@ def add(user: Any, file: UploadedFile, *, conversation_id: Any = None, tab: str 
 def remove(user: Any, *, attachment_id: Any, tab: str = "") -> Attachment:
     """Take a file out of a draft. One that was sent stays with its message. Raises `Http404`."""
     attachment = attachment_or_404(user, attachment_id)
-    if attachment.message_id:
-        raise Http404("It was sent.")
     with transaction.atomic():
-        Attachment.objects.filter(pk=attachment.pk, message=None).delete()
-        drafts.touch(user, attachment.conversation_id, tab)
+        drafts.touch(user, attachment.conversation_id, tab)  # before the file, as who sends it does
+        if not unsent_of(user, [attachment.pk]).select_for_update().first():
+            raise Http404("It was sent.")
+        Attachment.objects.filter(pk=attachment.pk).delete()
     return attachment
 
 
