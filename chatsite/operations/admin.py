@@ -72,8 +72,8 @@ class ShownQueue:
             return cls(queue, start, None, is_too_much=True)
 
 
-def _by_post(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """For those who have the permission, by POST."""
+def _needs(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """A view for those who have the permission."""
 
     def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         def guarded(self: Any, request: HttpRequest) -> HttpResponse:
@@ -128,7 +128,7 @@ class BoardAdmin(ModelAdmin):
         context["can_empty"] = request.user.has_perm(EMPTY)
         return render(request, "admin/operations/board.html", context)
 
-    @_by_post(DRAIN)
+    @_needs(DRAIN)
     def drain_view(self, request: HttpRequest) -> HttpResponse:
         """Ask a worker to drain, or to resume."""
         name, to_drain = request.POST.get("process", ""), request.POST.get("wish") == "drain"
@@ -154,7 +154,7 @@ class BoardAdmin(ModelAdmin):
             messages.warning(request, text)
         return redirect(PAGE)
 
-    @_by_post(EMPTY)
+    @_needs(EMPTY)
     def quarantine_view(self, request: HttpRequest) -> HttpResponse:
         """Retry or discard the jobs that were chosen."""
         is_retry = request.POST.get("wish") == "retry"
