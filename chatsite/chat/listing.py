@@ -98,7 +98,7 @@ def frame(user: Any, conversation_id: UUID) -> Frame:
         "url": reverse("conversation", args=[conversation_id]),
         "title": title,
         "state": state,
-        "html": render_to_string("chat/_sidebar_item.html", {"other": conversation}) if conversation else "",
+        "html": item(conversation) if conversation else "",
         "tags": render_to_string("chat/_sidebar_tags.html", {"tags": tags(user)}),
     }
 
