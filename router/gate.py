@@ -71,6 +71,15 @@ class Verdict:
         return self.fitted + self.without_route
 
     @property
+    def gain_on_known_routes(self) -> float | None:
+        """What accuracy gains on the routes that are live, where that is not what it gains on all."""
+        if self.live is None or math.isclose(
+            self.on_known_routes, self.draft.accuracy - self.live.accuracy, abs_tol=1e-9
+        ):
+            return None
+        return self.on_known_routes
+
+    @property
     def passes(self) -> bool:
         """Whether the draft may be published."""
         if self.live is None or not self.count:
@@ -102,6 +111,7 @@ class Verdict:
             "margin": self.margin,
             "draft": asdict(self.draft),
             "live": self.live and asdict(self.live),
+            "gain_on_known_routes": self.gain_on_known_routes,
             "titles": self.titles,
             **{name: [case.as_data() for case in cases[:SHOWN_CASES]] for name, cases in lists.items()},
             **{f"{name}_count": len(cases) for name, cases in lists.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,16 @@ def test_a_worse_draft_is_refused_and_the_page_shows_which_messages_got_worse(
     assert "no gist" in ada.get(f"{DRAFT}?note=no%20gist").content.decode()
     assert live() == 1
     assert not AuditEntry.objects.filter(action="publish").exclude(text__contains="Revision 1").exists()
+
+
+def test_a_loss_that_new_routes_would_hide_is_told(ada: AdminClient, admin: User, worse: Route) -> None:
+    poems = Route.objects.create(name="poems", title="Poems", description="Poems.", role="generate")
+    poems.rules.create(kind="pattern", value="ode to")
+    labelled_set.add([Case(f"an ode to {subject}", "poems") for subject in ("joy", "rain", "tea")], None, "written")
+    page = ada.get(check(admin)).content.decode()
+    assert "was not published" in page
+    assert "+28.6" in page  # points of accuracy
+    assert re.search("Accuracy on the routes that are live.*−25.0", page)
 
 
 def test_a_worse_draft_may_still_be_looked_at(ada: AdminClient, admin: User, worse: Route) -> None:

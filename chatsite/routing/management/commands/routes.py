@@ -161,6 +161,9 @@ class Command(BaseCommand):
         for name, figures in (("live", verdict.live), ("draft", verdict.draft)):
             if figures:
                 self.stdout.write(f"{name:6} accuracy {figures.accuracy:.3f}, macro-F1 {figures.macro_f1:.3f}")
+        if verdict.gain_on_known_routes is not None:
+            gain = 100 * verdict.gain_on_known_routes
+            self.stdout.write(f"accuracy on the routes that are there before: {gain:+.1f} percentage points")
         if not verdict.count:
             self.stdout.write("There is no labelled message that tells the two apart: nothing was measured.")
         self.stdout.write(f"on {verdict.count} labelled messages; the margin is {margin:g} percentage points.")
