@@ -67,6 +67,7 @@ class RouteModelInline(RoutePart):
 class RuleInline(RoutePart):
     model = Rule
     fields = ("kind", "value", "position")
+    per_page = 50
     verbose_name_plural = "Rules: what matches goes here, whatever the classifier says"
 
 

@@ -92,8 +92,8 @@ def _read(file: BinaryIO, name: str, routes: Collection[str] | None) -> Labelled
         raise LabelledFileError("The file is empty: there is no message in it.")
     if len(rows) > MAX_MESSAGES:
         raise LabelledFileError(
-            f"The file has more than {MAX_MESSAGES:,} messages. Every check of a draft decides each of them twice; "
-            "a few hundred that are well chosen tell more. Take a sample of it."
+            f"The file has more than {MAX_MESSAGES:,} messages, the most that is taken from one. Take a sample of it: "
+            "a few hundred that are well chosen tell the check of a draft more, and sooner."
         )
     if routes is not None:
         _check_label_column(rows, routes)

@@ -8,7 +8,7 @@ import pytest
 
 from router import drafts
 from router.drafts import snapshot
-from router.models import Example, Route
+from router.models import Example, Route, Rule
 from tests.admin.conftest import AdminClient, errors, said
 from workers.models import Model, Provider
 
@@ -105,6 +105,17 @@ def test_examples_are_added_once(ada: AdminClient, defaults: None) -> None:
     ada.submit(change("generate"), new_examples="Bonjour!\n\n  Bonjour!  \nhi, how are you?")
     assert Example.objects.filter(text="Bonjour!").count() == 1
     assert Example.objects.filter(text="hi, how are you?").count() == 1
+
+
+def test_a_route_with_hundreds_of_rules_can_be_saved(ada: AdminClient, defaults: None) -> None:
+    route = Route.objects.get(name="generate")
+    Rule.objects.bulk_create(Rule(route=route, value=f"word{number}") for number in range(250))
+    ada.submit(change("generate"), title="Talk")
+    route.refresh_from_db()
+    assert (route.title, route.rules.count()) == ("Talk", 250)
+    ada.submit(f"{change('generate')}?rules-page=5", **{"rules-49-value": "another"})
+    assert route.rules.filter(value="another").count() == 1
+    assert route.rules.count() == 250
 
 
 def test_a_route_has_not_more_examples_than_every_process_can_read_at_once(ada: AdminClient, defaults: None) -> None:
