@@ -8,11 +8,11 @@ and the failures of providers come from Redis; when it is away, they are missing
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from django.db.models import F, IntegerField, Sum, Value
@@ -57,9 +57,10 @@ class Queue:
     """One queue: what waits in it, what came through it lately, and who serves it."""
 
     name: str
-    depth: int  # jobs that wait now
-    waiting: Waits  # of those: how long they have waited so far
-    waited: Waits  # of those that were started in the last ten minutes
+    depth: int  # jobs that wait for a worker now
+    held: int  # jobs that are not in it yet: first, another one of their person has to end
+    waiting: Waits  # of those that wait for a worker: how long they have so far
+    waited: Waits  # of those that were started in the last ten minutes: how long they had
     running: int  # jobs that run now
     load: Load | None  # None: nothing has been finished lately, so nobody knows how long one takes
     workers: int  # processes that take work from it
@@ -140,6 +141,7 @@ def queues_in_use() -> set[str]:
 class _Seen:
     """What the rows of one queue tell."""
 
+    held: int = 0
     waiting: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
     running: list[float] = field(default_factory=list)
@@ -159,6 +161,7 @@ def _queue(name: str, seen: _Seen, workers: int, slots: int, now: datetime) -> Q
     return Queue(
         name=name,
         depth=len(seen.waiting),
+        held=seen.held,
         waiting=Waits.of(seen.waiting),
         waited=Waits.of(seen.waited),
         running=len(seen.running),
@@ -182,31 +185,50 @@ def _load(seen: _Seen, now: datetime) -> Load | None:
 def _seen(now: datetime) -> defaultdict[str, _Seen]:
     seen: defaultdict[str, _Seen] = defaultdict(_Seen)
     for kind in Job.kinds():
-        for queue, queued_at, started_at, finished_at in _rows(kind, now - RECENT):
+        for queue, job in _times(kind, now - RECENT):
             of_queue = seen[queue]
-            if queued_at >= now - RECENT:
-                of_queue.arrived.append(queued_at)
-            if started_at is None:
-                of_queue.waiting.append((now - queued_at).total_seconds())
-                continue
-            taken = of_queue.served if finished_at else of_queue.running
-            taken.append(((finished_at or now) - started_at).total_seconds())
-            if started_at >= now - RECENT:
-                of_queue.waited.append((started_at - queued_at).total_seconds())
+            if job.queued_at >= now - RECENT:
+                of_queue.arrived.append(job.queued_at)
+            if job.is_held:
+                of_queue.held += 1
+            elif job.started_at is None:
+                of_queue.waiting.append((now - job.came_at).total_seconds())
+            else:
+                taken = of_queue.served if job.finished_at else of_queue.running
+                taken.append(((job.finished_at or now) - job.started_at).total_seconds())
+                if job.started_at >= now - RECENT:
+                    of_queue.waited.append((job.started_at - job.came_at).total_seconds())
     return seen
 
 
-def _rows(kind: type[Job], since: datetime) -> Iterable[tuple[str, datetime, datetime | None, datetime | None]]:
-    """Queue, and when queued, started and finished: of the open jobs, and of the ended ones begun since."""
+class _Times(NamedTuple):
+    """Of one job."""
+
+    queued_at: datetime
+    released_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def is_held(self) -> bool:
+        return self.started_at is None and self.released_at is None
+
+    @property
+    def came_at(self) -> datetime:
+        """When it came to its queue: a new attempt when it was queued, as the job was released long ago."""
+        return max(self.queued_at, self.released_at or self.queued_at)
+
+
+def _times(kind: type[Job], since: datetime) -> Iterator[tuple[str, _Times]]:
+    """The queues and times of the open jobs, and of the ended ones begun since."""
     by_model = issubclass(kind, Completion)
     queues, own_queue = _queues_of_models() if by_model else {}, kind().queue
     model = Coalesce(F("passed_to_id"), F("model_id")) if by_model else Value(None, IntegerField())
     still_open = kind.all_open().order_by("queued_at")[:MOST_ROWS]
     ended = kind._default_manager.filter(started_at__gte=since).exclude(finished_at=None)
-    facts = (model, "queued_at", "started_at", "finished_at")
-    rows = chain(still_open.values_list(*facts), ended.order_by("-started_at")[:MOST_ROWS].values_list(*facts))
-    for model_id, queued_at, started_at, finished_at in rows:
-        yield queues.get(model_id, own_queue), queued_at, started_at, finished_at
+    for rows in (still_open, ended.order_by("-started_at")[:MOST_ROWS]):
+        for model_id, *times in rows.values_list(model, *_Times._fields):
+            yield queues.get(model_id, own_queue), _Times(*times)
 
 
 def _queues_of_models(**condition: bool) -> dict[int, str]:

@@ -55,6 +55,7 @@ def _each_worker(read: Callable[[Worker], float]) -> Callable[[Figures], Samples
 def _jobs(now: Figures) -> Samples:
     for queue in now.queues:
         yield (queue.name, "waiting"), queue.depth
+        yield (queue.name, "held"), queue.held
         yield (queue.name, "running"), queue.running
 
 
@@ -119,7 +120,12 @@ OF_ROWS = (
         _single(lambda n: n.tokens_per_second),
     ),
     Metric("quarantined_jobs", "Jobs that were set aside", (), _single(lambda now: now.set_aside_count)),
-    Metric("queue_jobs", "Jobs that wait, and jobs that run", ("queue", "state"), _jobs),
+    Metric(
+        "queue_jobs",
+        "Jobs that wait, that are held until it is their person's turn, and that run",
+        ("queue", "state"),
+        _jobs,
+    ),
     Metric("queue_waiting_seconds", "How long those that wait have waited so far", ("queue", "quantile"), _waiting),
     Metric(
         "queue_waited_seconds", "How long those waited that began within 10 minutes", ("queue", "quantile"), _waited

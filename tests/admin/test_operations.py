@@ -98,6 +98,12 @@ def test_a_queue_of_nobody_is_shown_with_the_command_that_starts_a_worker(ada: A
     assert "older code" not in page
 
 
+def test_what_is_held_is_told_apart(ada: AdminClient, model: Model) -> None:
+    Completion.objects.create(reply_id=uuid.uuid4(), role="generate", model=model, prompt=[], released_at=None)
+    page = shown(ada)
+    assert "<dt>Held</dt><dd>1 more, until others of their person have ended</dd>" in page
+
+
 def test_older_code_beside_newer_is_said(ada: AdminClient) -> None:
     with pretended_worker(queues=["route"], code="0123456789", code_changed_at=1.0):
         assert "It runs older code than what is deployed" in shown(ada)
@@ -115,7 +121,12 @@ def _load(model: Model) -> None:
     now = timezone.now()
     for number in range(60):
         queued = now - timedelta(seconds=80 - number)
-        times = {"queued_at": queued, "started_at": queued, "finished_at": queued + timedelta(seconds=20)}
+        times = {
+            "queued_at": queued,
+            "released_at": queued,
+            "started_at": queued,
+            "finished_at": queued + timedelta(seconds=20),
+        }
         Completion.objects.create(
             reply_id=uuid.uuid4(), role="generate", model=model, prompt=[], status="done", **times
         )

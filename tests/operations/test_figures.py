@@ -46,7 +46,12 @@ def completion(model: Model, queued: float, started: float | None = None, finish
         model=model,
         prompt=[],
         queued_at=ago(queued),
-        **{"status": status, **{name: ago(seconds) for name, seconds in times.items() if seconds is not None}, **more},
+        **{
+            "released_at": ago(queued),
+            "status": status,
+            **{name: ago(seconds) for name, seconds in times.items() if seconds is not None},
+            **more,
+        },
     )
 
 
@@ -78,6 +83,17 @@ def test_a_queue_tells_what_waits_and_what_waited(remote: Model) -> None:
     assert (found.depth, found.running, found.waited.count) == (3, 2, 2)
     assert found.waiting.p50_seconds == pytest.approx(20, abs=1)
     assert found.waited.p95_seconds == pytest.approx(8, abs=1)
+
+
+def test_what_is_held_waits_for_its_person_and_not_for_a_worker(remote: Model) -> None:
+    """Nobody starts workers for it."""
+    completion(remote, queued=50, released_at=None)
+    completion(remote, queued=50, released_at=ago(10))
+    completion(remote, queued=50, released_at=ago(10), started=6)
+    found = queue(remote.queue)
+    assert (found.depth, found.held, found.running) == (1, 1, 1)
+    assert found.waiting.p95_seconds == pytest.approx(10, abs=1)
+    assert found.waited.p95_seconds == pytest.approx(4, abs=1)
 
 
 def test_a_load_counts_what_runs_with_the_time_it_has_taken(remote: Model) -> None:

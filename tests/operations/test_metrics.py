@@ -64,7 +64,8 @@ def _situation() -> None:
     model = rows.model("large")
     now = timezone.now()
     for number in range(6):
-        times: dict[str, Any] = {"queued_at": now - timedelta(seconds=50 - number)}
+        queued = now - timedelta(seconds=50 - number)
+        times: dict[str, Any] = {"queued_at": queued, "released_at": queued}
         if number > 1:
             times |= {"started_at": now - timedelta(seconds=40), "status": "running"}
         if number > 3:
@@ -123,6 +124,7 @@ async def test_the_metrics_are_the_figures_of_the_page(guarded: Endpoints) -> No
     assert told["old_workers"] == {(): sum(worker.is_old for worker in page.workers)}
     for queue in page.queues:
         assert told["queue_jobs"][queue.name, "waiting"] == queue.depth
+        assert told["queue_jobs"][queue.name, "held"] == queue.held
         assert told["queue_jobs"][queue.name, "running"] == queue.running
         assert told["queue_workers"][queue.name,] == queue.workers
         assert told["queue_slots"][queue.name,] == queue.slots
