@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from router import drafts
 from router.drafts import MAX_EXAMPLES, PLAIN_FIELDS, Snapshot
@@ -97,6 +98,7 @@ def parse(text: str, *, is_elsewhere: bool = False) -> tuple[dict[str, Any], str
     return {"routes": parsed, "model_groups": model_groups}, sha
 
 
+@transaction.atomic
 def import_into_draft(text: str, actor: Any, *, expected: str = "") -> None:
     """Make the draft what a file says, and write that into the audit log.
 

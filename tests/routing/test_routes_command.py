@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from chatsite.routing import publishing
 from router import classifier, features, revisions
@@ -86,6 +87,25 @@ def test_a_draft_that_is_not_worse_is_published(admin: Any, defaults: None, labe
 def test_publishing_past_the_gate_is_written_down(worse: None, labelled: Path) -> None:
     assert "Revision 2 is live" in routes("publish", "--labelled", labelled, "--past-gate", "--note", "hurry")
     assert AuditEntry.objects.get(action="override").text == "Revision 2 went past the gate: hurry"
+
+
+@pytest.mark.parametrize(("action", "command"), [("override", ["publish", "--past-gate"]), ("import", ["import"])])
+def test_nothing_happens_that_cannot_be_written_down(
+    worse: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, command: list[str]
+) -> None:
+    file = _export(tmp_path, "live")
+    before, write = snapshot(), AuditEntry.write
+
+    def full(actor: Any, what: str, *args: Any, **detail: Any) -> Any:
+        if what == action:
+            raise OperationalError("disk full")
+        return write(actor, what, *args, **detail)
+
+    monkeypatch.setattr(AuditEntry, "write", full)
+    with pytest.raises(OperationalError):
+        routes(*command, *([file] if action == "import" else []))
+    assert snapshot() == before
+    assert Revision.objects.get(is_live=True).number == 1
 
 
 @pytest.mark.processes
