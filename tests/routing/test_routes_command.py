@@ -89,11 +89,14 @@ def test_publishing_past_the_gate_is_written_down(worse: None, labelled: Path) -
     assert AuditEntry.objects.get(action="override").text == "Revision 2 went past the gate: hurry"
 
 
-@pytest.mark.parametrize(("action", "command"), [("override", ["publish", "--past-gate"]), ("import", ["import"])])
+@pytest.mark.parametrize("action", ["override", "import"])
 def test_nothing_happens_that_cannot_be_written_down(
-    worse: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, command: list[str]
+    worse: None, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    file = _export(tmp_path, "live")
+    commands = {
+        "override": ["publish", "--past-gate", "--labelled", labelled],
+        "import": ["import", _export(tmp_path, "live")],
+    }
     before, write = snapshot(), AuditEntry.write
 
     def full(actor: Any, what: str, *args: Any, **detail: Any) -> Any:
@@ -103,7 +106,7 @@ def test_nothing_happens_that_cannot_be_written_down(
 
     monkeypatch.setattr(AuditEntry, "write", full)
     with pytest.raises(OperationalError):
-        routes(*command, *([file] if action == "import" else []))
+        routes(*commands[action])
     assert snapshot() == before
     assert Revision.objects.get(is_live=True).number == 1
 
