@@ -15,6 +15,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from chatsite.chat import access, notices, turns
+from chatsite.chat.admission import expected
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import RefusedError
 from router.models import Correction, Decision, Safeguards
@@ -41,11 +42,11 @@ def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     turns.check_offered(user, wanted_route, turn.conversation_id)
     if wanted_route == decision.route:
         raise RefusedError("same_route")
+    to_meet = expected()
     with transaction.atomic():
-        if decision.strategy == Decision.Strategy.EXPLICIT:
-            return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route))
-        text = _file(user, turn.message.text, decision, wanted_route)
-        return Corrected(turns.again(user, reply_id=turn.pk, wanted_route=wanted_route), text)
+        is_chosen = decision.strategy == Decision.Strategy.EXPLICIT
+        text = "" if is_chosen else _file(user, turn.message.text, decision, wanted_route)
+        return Corrected(turns.another(user, turn, wanted_route=wanted_route, to_meet=to_meet), text)
 
 
 def _decision_of(turn: Turn) -> Decision:

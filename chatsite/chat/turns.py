@@ -160,14 +160,20 @@ def model_beside(user: Any, turn: Turn, number: str) -> tuple[str, int]:
 
 
 def another(
-    user: Any, turn: Turn, *, wanted_route: str, wanted_model: int | None = None, is_compared: bool = False
+    user: Any,
+    turn: Turn,
+    *,
+    wanted_route: str,
+    wanted_model: int | None = None,
+    is_compared: bool = False,
+    to_meet: Expected | None = None,
 ) -> Turn:
     """Queue another answer, to be shown instead of that of `turn`, or beside it. Raises as `again` does.
 
-    The caller has checked that `turn` is the person's.
+    The caller has checked that `turn` is the person's. In a transaction, it has asked before that what is `to_meet`.
     """
     _check_route(user, wanted_route, "", turn.conversation_id)
-    to_meet = expected()
+    to_meet = to_meet or expected()
     with transaction.atomic():
         message = Message.objects.select_for_update().get(pk=turn.message_id)  # a double click asks once
         if any(sibling.answer.is_open for sibling in message.turns.select_related("completion")):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.http import Http404
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +23,7 @@ from router.revisions import publish
 from tests.chat.sockets import make_async, tab
 from tests.pages import rows
 from tests.sessions import browser_of, session_of
+from workers.connections import client
 
 DECIDED = {"route": "summarise", "role": "summarise", "strategy": "classifier", "context": "What came before"}
 
@@ -50,6 +52,19 @@ def test_a_correction_is_filed_and_the_message_answered_again(alice: Any, defaul
     assert corrected.turn == newest(turn) != turn
     assert newest(turn).wanted_route == "generate"
     assert corrected.text == "Thank you: an admin will look at it."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_locked_while_redis_is_asked(alice: Any, defaults: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, asked = answered(alice), []
+
+    def note() -> Any:
+        asked.append(connection.in_atomic_block)
+        return client()
+
+    monkeypatch.setattr("workers.line.client", note)
+    correct(alice, reply_id=turn.pk, wanted_route="generate")
+    assert asked == [False]
 
 
 def test_another_wish_for_the_same_answer_changes_what_is_pending(alice: Any, defaults: None) -> None:
