@@ -183,7 +183,10 @@ def another(
 
 
 def stop(user: Any, *, reply_id: Any) -> Turn:
-    """Stop an answer: what waits is closed here, what runs is told to stop. Stopping twice does nothing."""
+    """Stop an answer: what waits is closed here, what runs is told to stop. Stopping twice does nothing.
+
+    Raises `redis.RedisError` if whoever writes it cannot be told, and `Http404`.
+    """
     _stop(access.reply_or_404(user, reply_id))
     return access.reply_or_404(user, reply_id)
 
@@ -191,26 +194,29 @@ def stop(user: Any, *, reply_id: Any) -> Turn:
 def stop_all(conversations: QuerySet[Conversation]) -> None:
     """Stop whatever is being answered in these conversations, deleted ones too."""
     for turn in Turn.unanswered().filter(conversation__in=conversations):
-        _stop(turn)
+        try:
+            _stop(turn)
+        except redis.RedisError as error:
+            logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
 
 
 def _stop(turn: Turn) -> None:
-    _stop_job(turn, turn)
+    has_ended = _stop_job(turn, turn)
     # Only now, as it may have been decided in the meantime; what still decides finds out at its end.
     for completion in Completion.with_queues(Completion.objects.filter(reply_id=turn.pk)):
-        _stop_job(turn, completion)
-    try:
+        has_ended = _stop_job(turn, completion)
+    if not has_ended:
         client().set(cancel_key(turn.pk), 1, ex=3600)
-    except redis.RedisError as error:
-        logger.warning("The wish to stop is in the database only: %s", error, extra={"reply_id": turn.pk})
 
 
-def _stop_job(turn: Turn, job: Job) -> None:
+def _stop_job(turn: Turn, job: Job) -> bool:
+    """Whether it has ended by now."""
     if job.cancel_waiting():
         _tell_cancelled(turn, job)
-    else:
+    elif job.is_open:
         running = type(job)._default_manager.filter(pk=job.pk, status=Job.Status.RUNNING)
         running.update(cancel_requested_at=timezone.now())
+    return not job.is_open
 
 
 def _tell_cancelled(turn: Turn, job: Job) -> None:

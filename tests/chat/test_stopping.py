@@ -1,13 +1,15 @@
-"""Stopping an answer at an awkward moment, while its route is decided: it never has to be stopped twice."""
+"""Stopping an answer at an awkward moment: it never has to be stopped twice, unless that is said."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+import redis
 
 from chatsite.chat import access, answering, turns
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Conversation, Turn
+from tests.pages import rows
 from workers import attempts
 from workers.models import Completion
 
@@ -45,3 +47,11 @@ def test_what_is_decided_while_it_is_stopped_waits_for_no_model(
     monkeypatch.setattr(access, "reply_or_404", find_before_it_is_decided)
     stopped = turns.stop(alice, reply_id=turn.pk)
     assert (stopped.status, stopped.answer.status) == ("done", "cancelled")
+
+
+def test_where_nobody_could_be_told_to_stop_that_is_not_kept_quiet(alice: Any, no_redis: None) -> None:
+    waiting, running = (rows.undecided(alice, status=status) for status in ("queued", "running"))
+    assert turns.stop(alice, reply_id=waiting.pk).status == "cancelled"
+    with pytest.raises(redis.ConnectionError):
+        turns.stop(alice, reply_id=running.pk)
+    turns.stop_all(Conversation.objects.all())
