@@ -57,7 +57,10 @@ def dump(content: Snapshot, classifier: str = "") -> str:
         for route in content["routes"]
     ]
     head = {"format": FORMAT} | ({"classifier": classifier} if classifier else {})
-    return tomli_w.dumps(_without_nulls({**head, "routes": routes}), multiline_strings=True)
+    data = _without_nulls({**head, "routes": routes})
+    # Over several lines, TOML takes every line end for the same one; then a text comes back as another one.
+    is_lossless = not any(isinstance(part, str) and "\r\n" in part for part, _ in _parts(data))
+    return tomli_w.dumps(data, multiline_strings=is_lossless)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -204,7 +204,7 @@ def test_what_is_not_to_be_quoted_and_who_may_use_it_survive_the_way_through_a_f
 ) -> None:
     group, route = Group.objects.create(name="Lawyers"), Route.objects.get(name="classify")
     route.groups.set([group])
-    route.examples.create(text="what somebody wrote", is_quoted=False)
+    route.examples.create(text="what somebody wrote\r\non Windows", is_quoted=False)
     Route.objects.filter(pk=route.pk).update(options={"seed": None})
     before, file = snapshot(), tmp_path / "routes.toml"
     routes("export", "--output", file)
