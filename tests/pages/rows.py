@@ -24,6 +24,7 @@ ROUTES = [
         "prompt_template": "",
         "options": {},
         "labels": [],
+        "rules": [],
     }
     for name, title in (("summarise", "Summary"), ("classify", "Classification"), ("generate", "Chat"))
 ]
