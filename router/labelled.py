@@ -166,6 +166,8 @@ def _csv_rows(number: int, header: str, rest: Iterator[str]) -> Iterator[_Row]:
     separator = _separator(header)
     records = _records(number, chain([header], rest), separator)
     names = [name.strip().lower() for name in next(records)[1]]
+    if any(len(name) > MAX_CHARACTERS for name in names):
+        raise LabelledFileError(_TOO_LONG.format(f"line {number}"))
     if twice := next((name for name in names if name and names.count(name) > 1), None):
         raise LabelledFileError(f"The first line names the column “{twice}” twice.")
     for begins, values in records:

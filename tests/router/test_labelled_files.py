@@ -155,8 +155,9 @@ def test_a_text_that_is_too_long_is_named(length: int) -> None:
     assert "there is a longer one in line 1" in refusal(jsonl({"text": long, "route": "generate"}))
 
 
-def test_a_text_that_is_no_table_at_all_is_too_long_for_its_first_line() -> None:
-    assert "there is a longer one in line 1" in refusal("x" * 200_000)
+@pytest.mark.parametrize("length", [MAX_CHARACTERS + 1, 200_000])
+def test_a_text_that_is_no_table_at_all_is_too_long_for_its_first_line(length: int) -> None:
+    assert "there is a longer one in line 1" in refusal("x" * length)
 
 
 def test_columns_that_are_many_take_no_longer_than_their_values() -> None:
