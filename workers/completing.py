@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import redis
@@ -85,7 +84,7 @@ def _finish(completion: Completion, tries: list[_Answer], writer: StreamWriter, 
         answered_by=model,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
-        cost=_cost(model, outcome),
+        cost=model.cost_of(outcome.prompt_tokens or 0, outcome.completion_tokens or 0),
         first_token_at=answer.first_token_at,
     )
     if stored:
@@ -235,9 +234,3 @@ def _traced(model: Model) -> dict[str, Any]:
 def _storable(piece: str) -> str:
     """The text without what a database cannot keep: NUL characters, and halves of characters."""
     return piece.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _cost(model: Model, outcome: Outcome) -> Decimal:
-    prompt = (outcome.prompt_tokens or 0) * model.prompt_price
-    completion = (outcome.completion_tokens or 0) * model.completion_price
-    return (prompt + completion) / 1_000_000

@@ -17,6 +17,8 @@ from django.dispatch import Signal
 from workers import addresses, queue_names, secrets
 from workers.jobs import Job
 
+HIGHEST_COST = Decimal("999999.999999")
+
 
 class Role(models.TextChoices):
     """What a route asks of a model, and what a backend can do."""
@@ -144,6 +146,11 @@ class Model(models.Model):
         """The queue of its kind of work and of its worker group (`workers.queue_names`)."""
         return queue_names.queue_of(_KIND_OF_WORK[self.provider.kind], self.worker_group)
 
+    def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
+        """What so many tokens cost; no more than a row can hold, whatever a provider has counted."""
+        cost = (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1_000_000
+        return min(cost, HIGHEST_COST)
+
     @property
     def roles(self) -> frozenset[str]:
         """The roles that this model can play."""
@@ -213,7 +220,7 @@ class Completion(Job):
     )
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal(0))  # up to `HIGHEST_COST`
     first_token_at = models.DateTimeField(null=True, blank=True)
 
     is_part_of_answer = True

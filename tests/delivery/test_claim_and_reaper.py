@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from workers.code import own_code
 from workers.connections import client, hasty_client, stream_key, wish_key
 from workers.handover import hand_over
 from workers.leases import Lease, lease_key
-from workers.models import Completion, Model, Provider
+from workers.models import HIGHEST_COST, Completion, Model, Provider
 from workers.reaper import Reaper
 
 pytestmark = pytest.mark.django_db
@@ -403,6 +404,16 @@ def died(completion: Completion, first: int) -> Completion:
     completion.refresh_from_db()
     assert completion.status == "quarantined"
     return completion
+
+
+def test_what_a_provider_counts_never_costs_more_than_a_row_can_hold(completion: Completion) -> None:
+    assert completion.model
+    completion.model.prompt_price = completion.model.completion_price = Decimal("999999.9999")
+    assert completion.model.cost_of(1000, 1000) == Decimal("1999.9999998")
+    completion.cost = completion.model.cost_of(2**31 - 1, 2**31 - 1)
+    completion.save()
+    completion.refresh_from_db()
+    assert completion.cost == HIGHEST_COST
 
 
 def test_out_of_quarantine_a_job_has_all_its_attempts_again(completion: Completion) -> None:
