@@ -30,6 +30,14 @@ def _until(socket: client.ClientConnection, kind: str) -> dict[str, Any]:
             return frame
 
 
+def _until_text(socket: client.ClientConnection) -> None:
+    """Some of it may be there before it is watched."""
+    while True:
+        frame = json.loads(socket.recv(timeout=60))
+        if frame["type"] == "delta" or frame.get("tail"):
+            return
+
+
 def _said(process: processes.Process, reply_id: str) -> str:
     """The messages of a process that are about the reply."""
     lines = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith("{")]
@@ -61,7 +69,7 @@ def test_one_id_goes_with_a_message_through_every_process(
         socket.send(json.dumps({"type": "send", "client_id": str(uuid.uuid4()), "text": "Hi", "route": "generate"}))
         reply_id = _until(socket, "accepted")["reply"]
         socket.send(json.dumps({"type": "attach", "reply": reply_id}))
-        _until(socket, "delta")
+        _until_text(socket)
         doomed.kill()
         with processes.worker("remote", **form) as successor:
             provider.release()
