@@ -35,7 +35,7 @@ FLUSH_SECONDS = 30.0
 class _Answer:
     """What one try has brought so far."""
 
-    model: Model
+    model: Model | None  # none if it has been deleted since
     pieces: list[str] = field(default_factory=list)
     first_token_at: datetime | None = None
     outcome: Outcome = field(default_factory=Outcome)
@@ -55,10 +55,10 @@ def run(completion: Completion, lease: Lease) -> None:
         is_ours = _answer(completion, tries, writer, lease.cancellation)
     except WorkerError as error:
         logger.warning("Completion %s failed: %s: %s", completion.pk, error.code, error)
-        text = _longest(tries).text if tries else ""
-        facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": text}
+        longest = _longest(completion, tries)
+        facts = {"error_code": error.code, "error_detail": str(error)[:2000], "text": longest.text}
         if close_persistently(completion, Job.Status.FAILED, **facts):
-            _show_longest(tries, writer)
+            _show(longest, tries, writer)
             writer.event(Kind.FAILED, code=error.code)
             ended.send_robust(sender=Completion, job=completion)
     else:
@@ -73,7 +73,7 @@ def _finish(completion: Completion, tries: list[_Answer], writer: StreamWriter, 
         logger.info("Completion %s attempt %d gave way: %s", completion.pk, completion.attempt, cancellation.reason)
         return
     status = Job.Status.CANCELLED if cancellation.is_set() else Job.Status.DONE
-    answer = tries[-1] if status == Job.Status.DONE else _longest(tries)
+    answer = tries[-1] if status == Job.Status.DONE else _longest(completion, tries)
     outcome, model = answer.outcome, answer.model
     stored = close_persistently(
         completion,
@@ -84,7 +84,7 @@ def _finish(completion: Completion, tries: list[_Answer], writer: StreamWriter, 
         answered_by=model,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
-        cost=model.cost_of(outcome.prompt_tokens or 0, outcome.completion_tokens or 0),
+        cost=model.cost_of(outcome.prompt_tokens or 0, outcome.completion_tokens or 0) if model else 0,
         first_token_at=answer.first_token_at,
     )
     if stored:
@@ -92,23 +92,27 @@ def _finish(completion: Completion, tries: list[_Answer], writer: StreamWriter, 
             "Completion %s is %s: %s characters by %s, %s prompt and %s completion tokens",
             *(completion.pk, status, len(answer.text), model, outcome.prompt_tokens, outcome.completion_tokens),
         )
-        if status == Job.Status.CANCELLED:
-            _show_longest(tries, writer)
+        _show(answer, tries, writer)
         writer.event(Kind.DONE if status == Job.Status.DONE else Kind.CANCELLED, length=len(answer.text))
         ended.send_robust(sender=Completion, job=completion)
         answered.send_robust(sender=Completion, completion=completion)
 
 
-def _longest(tries: list[_Answer]) -> _Answer:
-    """Readers see what one try has written until a later one is as long: that stays if the answer is never whole."""
-    return max(reversed(tries), key=lambda answer: len(answer.text))
+def _longest(completion: Completion, tries: list[_Answer]) -> _Answer:
+    """Readers see what one try has written until a later one is as long: that stays if the answer is never whole.
+
+    An earlier attempt's may be that one too.
+    """
+    text, name = completion.written_before()
+    longest = max(reversed(tries), key=lambda answer: len(answer.text), default=_Answer(None))
+    return longest if len(longest.text) >= len(text) else _Answer(Model.objects.filter(name=name).first(), [text])
 
 
-def _show_longest(tries: list[_Answer], writer: StreamWriter) -> None:
+def _show(answer: _Answer, tries: list[_Answer], writer: StreamWriter) -> None:
     """Have the stream end with it, as the row does."""
-    if tries and (longest := _longest(tries)) is not tries[-1]:
-        writer.event(Kind.RESET, model=longest.model.name)
-        writer.delta(longest.text)
+    if answer.text and tries[-1:] != [answer]:
+        writer.event(Kind.RESET, model=answer.model.name if answer.model else "")
+        writer.delta(answer.text)
 
 
 def _answer(completion: Completion, tries: list[_Answer], writer: StreamWriter, cancellation: Cancellation) -> bool:
@@ -174,7 +178,7 @@ def _try_model(
         tries.append(answer)
         try:
             with tracing.span("call model", **_traced(model), tried=tried) as facts:
-                _stream(answer, completion, writer, cancellation)
+                _stream(model, answer, completion, writer, cancellation)
                 facts["gen_ai.usage.input_tokens"] = answer.outcome.prompt_tokens
                 facts["gen_ai.usage.output_tokens"] = answer.outcome.completion_tokens
         except WorkerError as error:
@@ -204,13 +208,13 @@ def _pause(error: WorkerError, tried: int) -> float | None:
     return PAUSE_SECONDS * tried
 
 
-def _stream(answer: _Answer, completion: Completion, writer: StreamWriter, cancellation: Cancellation) -> None:
-    backend = backend_for(answer.model)
-    run = run_of(
-        answer.model, completion.role, completion.prompt, completion.options, request_id=str(completion.reply_id)
-    )
+def _stream(
+    model: Model, answer: _Answer, completion: Completion, writer: StreamWriter, cancellation: Cancellation
+) -> None:
+    backend = backend_for(model)
+    run = run_of(model, completion.role, completion.prompt, completion.options, request_id=str(completion.reply_id))
     if not backend.is_ready(run):
-        writer.event(Kind.LOADING, model=answer.model.name)
+        writer.event(Kind.LOADING, model=model.name)
         backend.get_ready(run, cancellation)
         writer.event(Kind.LOADED)
     deltas = backend.stream(run, cancellation)

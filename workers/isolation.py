@@ -89,7 +89,7 @@ def quarantine(job: Job, detail: str) -> None:
         return
     logger.error("%s %s is quarantined in attempt %d: %s", type(job).__name__, job.pk, job.attempt, detail)
     try:
-        stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"})
+        stream.append(job.reply_id, job.attempt, Kind.FAILED, {"code": "quarantined"}, job.text_left)
     except redis.RedisError as error:
         logger.warning("The end of %s is in the database only: %s", job.reply_id, error)
     ended.send_robust(sender=type(job), job=job)

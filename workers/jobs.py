@@ -131,6 +131,11 @@ class Job(models.Model):
         """Whether so many processes have died of it, or beside it, that the next one is to hold nothing else."""
         return 0 < settings.MAX_ATTEMPTS - 1 <= self.deaths
 
+    @property
+    def text_left(self) -> str:
+        """Once it has ended: what its readers are left with, if it writes text."""
+        return ""
+
     def publish(self) -> None:
         """Hand this attempt to its queue. Raises as `broker.publish` does."""
         broker.publish(self.task, (str(self.pk), self.attempt), self.queue)

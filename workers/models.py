@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from decimal import Decimal
 from typing import Any
 
+import redis
 from celery import Task
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -14,8 +16,11 @@ from django.db import models
 from django.db.models import Q
 from django.dispatch import Signal
 
-from workers import addresses, queue_names, secrets
+from workers import addresses, queue_names, secrets, stream
 from workers.jobs import Job
+from workers.stream import Written
+
+logger = logging.getLogger(__name__)
 
 HIGHEST_COST = Decimal("999999.999999")
 
@@ -258,6 +263,24 @@ class Completion(Job):
         from workers.tasks import complete
 
         return complete
+
+    @property
+    def text_left(self) -> str:
+        return self.text
+
+    def _end(self, still: models.QuerySet[Any], status: str, **fields: Any) -> bool:
+        """Where nobody runs it who could say what it is left with, it is what an earlier attempt has written."""
+        if status in (self.Status.CANCELLED, self.Status.QUARANTINED) and "text" not in fields:
+            fields["text"] = self.written_before().text
+        return super()._end(still, status, **fields)
+
+    def written_before(self) -> Written:
+        """The most that an earlier attempt has written; nothing if Redis does not say."""
+        try:
+            return stream.written_before(self.reply_id, self.attempt) if self.attempt > 1 else Written()
+        except redis.RedisError as error:
+            logger.warning("What was written of %s before attempt %d is lost: %s", self.pk, self.attempt, error)
+            return Written()
 
     def usage(self) -> dict[str, Any]:
         """Tokens and cost as a JSON-ready mapping."""

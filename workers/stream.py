@@ -15,16 +15,18 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import redis
 from django.conf import settings
 
-from workers.backends.base import Cancellation
 from workers.connections import client, stream_key
-from workers.events import Kind
+from workers.events import Event, Kind
+
+if TYPE_CHECKING:
+    from workers.backends.base import Cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +79,42 @@ class _Place:
     sequence: int  # 0: the next
 
 
-def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any]) -> None:
+class Written(NamedTuple):
+    """What one try of a model has written."""
+
+    text: str = ""
+    model: str = ""  # its name
+
+
+def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any], text: str = "") -> None:
     """Append one event at once, outside any writer: for those who end a job that nobody is running.
 
-    Raises `redis.RedisError`; an event that comes too late (a later attempt has begun) is dropped.
+    `text` is what an earlier attempt has written and the answer stays with; it comes before the event.
+    Raises `redis.RedisError`; what comes too late (a later attempt has begun) is dropped.
     """
-    _append([(_Place(stream_key(reply_id), attempt, 0), _Entry(kind, 0, "", orjson.dumps(data)))])
+    entries = [_Entry(Kind.RESET, 0, "", b"{}"), _Entry(Kind.DELTA, 0, text, b"{}")] if text else []
+    entries.append(_Entry(kind, len(text), "", orjson.dumps(data)))
+    place = _Place(stream_key(reply_id), attempt, 0)
+    _append([(place, entry) for entry in entries])
+
+
+def written_before(reply_id: UUID, attempt: int) -> Written:
+    """The most that a try of an earlier attempt has written: what readers see until a later one is as long.
+
+    Raises `redis.RedisError`.
+    """
+    most, model, pieces = Written(), "", list[str]()
+    for entry in client().xrange(stream_key(reply_id), max=f"({attempt}-0"):
+        event = Event.from_entry(*entry)
+        if event.kind in (Kind.STARTED, Kind.RESET):
+            most = _longer(most, Written("".join(pieces), model))
+            model, pieces = event.data.get("model", ""), []
+        pieces.append(event.text)
+    return _longer(most, Written("".join(pieces), model))
+
+
+def _longer(earlier: Written, later: Written) -> Written:
+    return later if len(later.text) >= len(earlier.text) else earlier
 
 
 def forget(*reply_ids: UUID) -> None:

@@ -222,7 +222,7 @@ def _stop_job(turn: Turn, job: Job) -> bool:
 def _tell_cancelled(turn: Turn, job: Job) -> None:
     attempt = job.attempt if isinstance(job, Completion) else 0
     try:
-        stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": 0})
+        stream.append(turn.pk, attempt, Kind.CANCELLED, {"length": len(job.text_left)}, job.text_left)
     except redis.RedisError as error:
         logger.warning("The end is in the database only: %s", error, extra={"reply_id": turn.pk})
     transaction.on_commit(partial(ended.send_robust, sender=type(job), job=job))

@@ -20,6 +20,7 @@ from tests.chat.sockets import Tab, tab
 from tests.processes import pretended_worker
 from tests.sessions import session_of
 from workers import stream
+from workers.backends.base import Cancellation
 from workers.connections import stream_key
 from workers.events import Kind
 
@@ -49,7 +50,7 @@ async def send(alice_tab: Tab, text: str, **more: Any) -> uuid.UUID:
 
 def begin(reply: uuid.UUID) -> stream.StreamWriter:
     """A writer for the reply's stream, as a worker has one."""
-    writer = stream.StreamWriter(reply, 1, stream.Cancellation())
+    writer = stream.StreamWriter(reply, 1, Cancellation())
     writer.event(Kind.STARTED, model="m")
     return writer
 
@@ -211,7 +212,7 @@ async def test_a_message_that_nobody_routes_and_files_that_nobody_reads_say_so(
 async def test_who_waits_is_told_that_the_model_is_being_loaded(session: str) -> None:
     async with tab(session) as alice_tab:
         reply = await send(alice_tab, "Hello")
-        writer = stream.StreamWriter(reply, 1, stream.Cancellation())
+        writer = stream.StreamWriter(reply, 1, Cancellation())
         writer.event(Kind.STARTED, model="m")
         writer.event(Kind.LOADING, model="m")
         await alice_tab.until("loading")
