@@ -60,7 +60,7 @@ def test_row_4_a_worker_dies_between_queue_and_claim(seed: int, upstream: str, r
 def test_row_5_a_process_dies_between_commit_and_publishing(
     tier: str, seed: int, upstream: str, record: Record, scaled: Scaled
 ) -> None:
-    load = Load(tabs=scaled(50, 5), tokens=10)
+    load = Load(tabs=scaled(50, 5), tokens=10, patience_s=180)  # some messages wait for most of the deaths
     with installation(webs=2, routes=2, faults={tier: "die_before_publishing"}) as made:
         run = perform(made, upstream, load, budget("die_before_publishing", scaled(50, 3)), seed)
     record(5, f"killed before publishing ({tier})", run.figures())
