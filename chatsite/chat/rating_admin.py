@@ -25,6 +25,7 @@ class RatingAdmin(ModelAdmin):
     list_display = ("rating", "route", "answered_by", "reason", "rated_at")
     list_display_links = None
     list_filter = ("value", _ROUTE, _MODEL, "rated_at")
+    fields = ("rating", "route", "answered_by", "reason", "rated_at")  # of the page of one, which no link leads to
     list_before_template = "admin/ratings/_figures.html"
     search_fields = ("reason",)
     ordering = ("-rated_at",)

@@ -22,5 +22,8 @@ def test_admins_see_figures_and_reasons_but_neither_conversations_nor_people(ada
     assert "Too &lt;b&gt;long&lt;/b&gt;" in content
     assert "secret" not in content
     assert not re.search(r"\bbob\b", content)
+    alone = ada.get(f"/admin/chat/rating/{Rating.objects.latest('pk').pk}/change/").content.decode()
+    assert "Large model" in alone
+    assert not re.search(rf"\bbob\b|secret|{turn.pk}", alone)
     filtered = ada.get("/admin/chat/rating/?value__exact=up").context["figures"]
     assert filtered == [{"route": "generate", "model": "Large model", "up": 1, "down": 0}]
