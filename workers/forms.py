@@ -22,6 +22,8 @@ from workers.models import Model, Provider
 
 KNOWN_OPTIONS = "temperature, top_p, max_tokens, stop, seed, frequency_penalty and presence_penalty"
 MAX_OPTIONS_CHARACTERS = 10_000
+# In JSON that has been read and written again: half of a pair, or NUL, which no database or file could keep.
+_NO_TEXT = re.compile(r"[\ud800-\udfff]|(?<!\\)(?:\\\\)*\\u0000")
 _NOT_IN_A_KEY = re.compile(r"[^!-~]")  # anything but visible ASCII: an HTTP header cannot carry it safely
 
 
@@ -48,7 +50,10 @@ def check_options(value: Any) -> None:
 class OptionsField(forms.CharField):
     """Sampling options as JSON, checked as the backends will check them."""
 
-    default_error_messages = {"invalid": 'This is not JSON. Write it like {"temperature": 0.7, "max_tokens": 500}.'}
+    default_error_messages = {
+        "invalid": 'This is not JSON. Write it like {"temperature": 0.7, "max_tokens": 500}.',
+        "no_text": "There are characters in it that are no text (NUL, or half of a pair). Take them out.",
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3}), "required": False, **kwargs})
@@ -61,9 +66,13 @@ class OptionsField(forms.CharField):
         try:
             if len(text) > MAX_OPTIONS_CHARACTERS:
                 raise ValueError
-            return json.loads(text) if text else {}
+            value = json.loads(text) if text else {}
+            written = json.dumps(value, ensure_ascii=False)
         except (ValueError, RecursionError):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+        if _NO_TEXT.search(written):
+            raise ValidationError(self.error_messages["no_text"], code="no_text")
+        return value
 
     def validate(self, value: Any) -> None:
         check_options(value)

@@ -73,6 +73,8 @@ def test_a_model_that_a_route_uses_cannot_be_deleted(ada: AdminClient, defaults:
         ('{"max_tokens": 0}', "max_tokens must be a whole number of at least 1"),
         ('{"max_tokens": 1.5}', "max_tokens must be a whole number of at least 1"),
         ('{"temprature": 1, "sauce": 2}', "There is no option sauce, temprature"),
+        (r'{"stop": ["\ud800"]}', "characters in it that are no text"),
+        (r'{"stop": ["a\\\u0000"]}', "characters in it that are no text"),
         ("[1, 2]", "Options are a JSON object"),
         ("{temperature: 1}", "This is not JSON"),
         ("[" * 9000, "This is not JSON"),
@@ -87,9 +89,10 @@ def test_options_that_no_model_takes_are_refused(ada: AdminClient, model: Model,
 
 
 def test_options_are_kept_as_they_were_entered(ada: AdminClient, model: Model) -> None:
-    ada.submit(change(model), options='{"temperature": 0.2, "stop": ["END"], "max_tokens": 50}')
+    options = r'{"temperature": 0.2, "stop": ["END", "\\u0000 \ud83d\ude00"], "max_tokens": 50}'
+    ada.submit(change(model), options=options)
     model.refresh_from_db()
-    assert model.options == {"temperature": 0.2, "stop": ["END"], "max_tokens": 50}
+    assert model.options == {"temperature": 0.2, "stop": ["END", "\\u0000 😀"], "max_tokens": 50}
     assert "&quot;temperature&quot;: 0.2" in ada.get(change(model)).content.decode()
 
 
