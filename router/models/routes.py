@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from workers.models import Model, Role
 
 route_name_validator = RegexValidator(
-    r"^[a-z][a-z0-9-]*$", "Use lower-case letters, digits and hyphens, starting with a letter; people type it as /name."
+    r"\A[a-z][a-z0-9-]*\Z",
+    "Use lower-case letters, digits and hyphens, starting with a letter; people type it as /name.",
 )
 
 

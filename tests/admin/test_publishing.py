@@ -335,6 +335,7 @@ def with_options(options: str) -> Callable[[str], str]:
         (lambda text: text[: len(text) // 2], "not TOML that can be read"),
         (lambda text: text.replace("MiniLM extractive", "GPT-9"), "no model “GPT-9” here. There are: MiniLM"),
         (lambda text: text.replace('name = "classify"', 'name = "summarise"'), "“summarise” is there twice"),
+        (lambda text: text.replace('name = "classify"', 'name = "classify\\n"'), "“name”: Use lower-case letters"),
         (lambda text: text.replace('role = "classify"', 'role = "judge"'), "“role”"),
         (with_threshold("4"), "“threshold”"),
         (with_threshold('"high"'), "“threshold” is missing or of the wrong"),
