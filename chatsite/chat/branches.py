@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.http import Http404
 
 from chatsite.chat import access, feed
+from chatsite.chat.frames import Frame
 from chatsite.chat.models import Conversation, Message, Turn
 
 
@@ -126,9 +127,14 @@ def show(conversation: Conversation, leaf: UUID, beside: UUID | None = None, **f
         setattr(conversation, name, value)
 
 
+def frame(conversation: Conversation) -> Frame:
+    """What tabs are told when another branch is shown: those that show the conversation fetch its page."""
+    return {"type": "branch", "conversation": str(conversation.pk)}
+
+
 def tell(conversation: Conversation) -> None:
     """Tell all tabs of the person that another branch is shown."""
-    feed.tell(conversation.user_id, {"type": "branch", "conversation": str(conversation.pk)})
+    feed.tell(conversation.user_id, frame(conversation))
 
 
 def choose(user: Any, *, message_id: Any) -> Message:

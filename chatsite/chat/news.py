@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatsite.chat import feed, listing, presenting
+from chatsite.chat import branches, feed, listing, presenting
 from chatsite.chat.frames import Frame
 from chatsite.chat.models import Turn
 
 
-def turn_frame(turn: Turn, *, with_message: bool) -> Frame:
+def frames(turn: Turn, *, with_message: bool) -> list[Frame]:
+    """What the tab that has asked for an answer is told. The last of it is the news for all tabs of the person.
+
+    Who asks twice is given the answer that there is: by now the conversation may have gone on, or show another branch.
+    """
+    frame, conversation = _turn_frame(turn, with_message=with_message), turn.conversation
+    is_at_the_end = turn.pk in (conversation.leaf_id, conversation.beside_id)
+    return [frame] if is_at_the_end else [frame, branches.frame(conversation)]
+
+
+def _turn_frame(turn: Turn, *, with_message: bool) -> Frame:
     """A pending answer, with its message if that is new too, and the message after which it stands."""
     render = presenting.render_turn if with_message else presenting.render_reply
     parent_id = turn.message.parent_id if with_message else turn.message_id
     # Much can have happened to it while the message waited to be saved.
-    turn.conversation.refresh_from_db(fields=["title", "pinned_at", "ready_at"])
+    turn.conversation.refresh_from_db(fields=["title", "pinned_at", "ready_at", "leaf", "beside"])
     return {
         "type": "turn",
         "conversation": str(turn.conversation_id),
@@ -29,4 +39,4 @@ def turn_frame(turn: Turn, *, with_message: bool) -> Frame:
 
 def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
     """Tell every tab of the person."""
-    feed.tell(user_id, turn_frame(turn, with_message=with_message))
+    feed.tell(user_id, frames(turn, with_message=with_message)[-1])

@@ -176,13 +176,14 @@ class Tab:
 
         return in_turn
 
-    async def _tell(self, frame: Frame, client_id: UUID | None) -> None:
+    async def _tell(self, told: list[Frame], client_id: UUID | None) -> None:
         """Tell the sender that it is saved, and every tab of the person (this one too) what is new."""
-        accepted = {key: frame[key] for key in ("conversation", "url", "reply")}
-        self._asked_for = frame["reply"]
+        accepted = {key: told[0][key] for key in ("conversation", "url", "reply")}
+        self._asked_for = accepted["reply"]
         self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
-        self.deliver(frame)
-        await asyncio.to_thread(feed.tell, self.user.pk, frame)
+        for frame in told:
+            self.deliver(frame)
+        await asyncio.to_thread(feed.tell, self.user.pk, told[-1])
 
     async def _preview(self, frame: Frame) -> None:
         """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
@@ -249,6 +250,6 @@ def _when(error: RefusedError) -> dict[str, int]:
 
 
 @in_thread
-def _new(ask: Callable[[], Turn], *, with_message: bool) -> Frame:
+def _new(ask: Callable[[], Turn], *, with_message: bool) -> list[Frame]:
     """Ask for an answer, and what is to be told of it: one errand, since each way to a thread and back is a wait."""
-    return news.turn_frame(ask(), with_message=with_message)
+    return news.frames(ask(), with_message=with_message)

@@ -57,6 +57,22 @@ async def test_sending_twice_sends_once(defaults: None, alice_session: str) -> N
     assert await Message.objects.filter(role="user").acount() == 1
 
 
+async def test_what_is_sent_again_late_is_shown_where_the_conversation_has_gone_on(
+    defaults: None, alice_session: str
+) -> None:
+    frame = {"type": "send", "client_id": str(uuid.uuid4()), "text": "Only once"}
+    async with tab(alice_session) as laptop, tab(alice_session) as phone:
+        await laptop.send(**frame)  # and it falls asleep
+        first = (await phone.until("turn"))["reply"]
+        await Turn.objects.aupdate(status="cancelled", finished_at=timezone.now())
+        await phone.send(type="again", reply=first)
+        await phone.until("accepted")
+        await laptop.send(**frame)
+        await phone.until("branch")
+        assert [told["reply"] for told in phone.frames if told["type"] == "turn"].count(first) == 1
+        await laptop.until("branch")
+
+
 async def test_what_happened_to_a_conversation_before_a_message_is_saved_stays_in_all_tabs(
     alice: Any, alice_session: str, monkeypatch: Any
 ) -> None:
