@@ -40,6 +40,7 @@ BLOCK_MS = 2000
 RETRY_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
 INCLUDE_SECONDS = 0.002
+TOLD_STATES = ("waiting", "unserved", "unrouted", "unread", "retrying")  # see `progress`
 
 Entry = tuple[bytes, dict[bytes, bytes]]
 
@@ -282,19 +283,20 @@ class Hub:
     async def _look_up_for_ever(self) -> None:
         while True:
             await asyncio.sleep(SILENCE_SECONDS)
+            now = time.monotonic()
             silent = [
                 (self._sources[key], live)
                 for key, live in self._lives.items()
-                if time.monotonic() - self._sources[key].heard_at >= SILENCE_SECONDS
+                if now - self._sources[key].heard_at >= SILENCE_SECONDS
             ]
             try:
                 states = await _states_of([live.reply_id for _, live in silent]) if silent else {}
                 for source, live in silent:
-                    match states.get(live.reply_id):
-                        case "":
-                            self._send_for(source, self._finish(source, live))
-                        case "waiting" | "unserved" | "unrouted" | "unread" as state:
-                            source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
+                    state = states.get(live.reply_id)
+                    if state == "":
+                        self._send_for(source, self._finish(source, live))
+                    elif state in TOLD_STATES and source.heard_at < now:  # otherwise somebody has begun meanwhile
+                        source.tell([{"type": "state", "reply": str(live.reply_id), "state": state}])
                 await self._tell_places([live for _, live in silent if states.get(live.reply_id) == "waiting"])
             except Exception:
                 logger.exception("Silent replies could not be looked up; trying again")

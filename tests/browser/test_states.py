@@ -16,9 +16,12 @@ from tests.browser.steps import answer, ask, finish
 from tests.conftest import Connect
 from workers import stream
 from workers.events import Kind
-from workers.models import Model
+from workers.models import Completion, Model
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+
+NOBODY = "No worker serves this model yet; your message is kept and will be answered when one starts."
 
 
 def said(reply: Locator) -> Locator:
@@ -66,11 +69,21 @@ def test_while_no_worker_serves_the_model_that_is_said_and_it_can_be_stopped(pag
     Model.objects.filter(name="tokens2").update(worker_group="far-away")
     publish(None)
     reply = ask(page, "Count please")
-    expect(said(reply)).to_have_text(
-        "No worker serves this model yet; your message is kept and will be answered when one starts."
-    )
+    expect(said(reply)).to_have_text(NOBODY)
     page.get_by_label("Stop the answer").click()
     expect(finish(reply, "cancelled").locator(".ended")).to_have_text("Stopped.")
+
+
+def test_while_nobody_can_take_over_from_a_worker_that_died_that_is_said(page: Page, connect: Connect) -> None:
+    connect("gate3-tokens8")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    Model.objects.filter(name="gate3-tokens8").update(worker_group="far-away")
+    Completion.objects.update(status="queued", attempt=2, started_at=None)
+    for _ in range(2):
+        expect(said(reply)).to_have_text(NOBODY)
+        expect(answer(reply)).to_have_text("t0 t1 t2")
+        page.reload()
 
 
 def test_a_message_without_labels_is_answered_by_another_route_or_gets_its_labels(page: Page, connect: Connect) -> None:

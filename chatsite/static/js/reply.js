@@ -86,9 +86,11 @@ export class Reply {
     return this.#article.querySelector(".answer");
   }
 
-  // Nobody has begun yet; said by the way, so it may come after the beginning.
+  // Nobody has begun yet; said by the way, so it may come after the beginning. But whoever had begun can be gone, with
+  // nobody there to take over.
   waits(state) {
-    if (this.#offset === null) this.setState(state);
+    const isAlone = [state, this.#article.dataset.state].includes("unserved");
+    if (this.#offset === null || isAlone) this.setState(state);
   }
 
   // Where it stands in the line, in words.
