@@ -9,16 +9,28 @@ import orjson
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from chatsite.chat.models import Turn
+from chatsite.chat import conversations
+from chatsite.chat.models import Conversation, Turn
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
 from tests.conftest import Connect
+from tests.pages import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 HTTP = re.compile("/healthz|/frames/")  # where the page would find that only sockets are down
+LAZY = re.compile(r"/js/(reply|events|polling)[\w.]*\.js")  # scripts that a page fetches when it needs them
+# Time-outs of requests come when the test says so.
+DEADLINES = """() => {
+  globalThis.deadlines = [];
+  AbortSignal.timeout = () => {
+    deadlines.push(new AbortController());
+    return deadlines.at(-1).signal;
+  };
+}"""
+LET_TIME_PASS = "() => deadlines.forEach((deadline) => deadline.abort())"
 
 
 class Line:
@@ -71,7 +83,7 @@ def test_an_answer_goes_on_where_it_was(line: tuple[Page, Line], connect: Connec
     expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
 
 
-def test_what_was_finished_meanwhile_is_there_afterwards(line: tuple[Page, Line], connect: Connect) -> None:
+def test_what_was_finished_meanwhile_is_there_afterwards(line: tuple[Page, Line], alice: Any, connect: Connect) -> None:
     page, wire = line
     connect("tokens2")
     finish(ask(page, "First"))
@@ -79,8 +91,15 @@ def test_what_was_finished_meanwhile_is_there_afterwards(line: tuple[Page, Line]
     other = page.context.new_page()
     other.goto(page.url)
     finish(ask(other, "Second"))
+    with other.expect_response("**/draft/"):
+        other.get_by_label("Message", exact=True).fill("half a thought")
+    conversations.rename(alice, conversation_id=Conversation.objects.get().pk, title="Another title")
+    rows.turn(alice, "Elsewhere")
     wire.mend()
     expect(page.locator(".bubble")).to_have_text(["First", "Second"])
+    expect(page.get_by_label("Message", exact=True)).to_have_value("half a thought")
+    expect(page.locator("#title")).to_have_text("Another title")
+    expect(page.locator("#conversations li")).to_have_text(["Elsewhere", "Another title"])
     expect(answer(page.locator(".reply").nth(1))).to_have_text("t0 t1")
 
 
@@ -96,6 +115,40 @@ def test_a_message_that_is_sent_meanwhile_goes_out_once(line: tuple[Page, Line],
     expect(answer(finish(page.locator(".reply").nth(1)))).to_have_text("t0 t1")
     expect(page.get_by_label("Message", exact=True)).to_have_value("")
     assert Turn.objects.count() == 2
+
+
+def test_a_page_that_cannot_be_fetched_holds_up_no_answer(
+    open_page: OpenPage, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    page = open_page(alice)
+    page.add_init_script(f"({DEADLINES})()")
+    wire = Line(page)
+    page.goto("/")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    wire.cut()
+    page.route("**/c/**", lambda route: None)  # over a connection that is dead without a sign
+    with page.expect_request("**/c/**"):
+        wire.mend()
+    provider.release()
+    page.evaluate(LET_TIME_PASS)
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+
+
+def test_a_page_of_a_site_that_has_been_replaced_goes_on_with_what_it_has(
+    line: tuple[Page, Line], connect: Connect
+) -> None:
+    page, wire = line
+    connect("tokens2")
+    page.route(LAZY, lambda route: route.fulfill(status=404))
+    assert answer(finish(ask(page, "First"))).inner_text() == "t0 t1"
+    wire.cut()
+    with page.expect_request("**/js/events*.js"):
+        page.unroute(HTTP)  # only sockets are down
+    wire.mend()
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+    finish(ask(page, "Second"))
 
 
 def test_what_broke_off_stays_greyed_until_the_new_text_has_passed_it(

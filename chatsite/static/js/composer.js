@@ -206,6 +206,11 @@ export class Composer {
     this.#waiting.releaseIn(conversation);
   }
 
+  // The draft on the server may have changed, unheard.
+  catchUp() {
+    this.#drafts.catchUp();
+  }
+
   // The draft on the server has changed.
   draftChanged(frame) {
     this.#drafts.received(frame);

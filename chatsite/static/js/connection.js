@@ -104,7 +104,10 @@ export class Connection {
     this.#open = fetched;
     const Way = await WAYS[this.#way]().catch(() => null);
     if (this.#open !== fetched) return;
-    if (!Way) return this.#closed(fetched);
+    if (!Way) {
+      if (this.wasEverOpen) this.#way = 0; // the site has been replaced, and what was not fetched is gone with it
+      return this.#closed(fetched);
+    }
     const listener = {};
     const way = new Way(listener, this.#news);
     this.#listenTo(way, listener);

@@ -81,6 +81,11 @@ export class Drafts {
     if (this.#learn(conversation, revision) && tab !== this.#tab && this.#canTake(conversation)) await this.#fetch();
   }
 
+  // The same, for what nobody could be told.
+  async catchUp() {
+    if (this.#canTake(this.#conversation)) await this.#fetch();
+  }
+
   #canTake(conversation) {
     return conversation === this.#conversation && !this.#isNew && !this.#composer.isSending;
   }

@@ -71,6 +71,11 @@ export class Sidebar {
     await this.#load();
   }
 
+  // What happened while nobody could be told.
+  async catchUp() {
+    await this.#load();
+  }
+
   // Whether there is an answer in it that the person has not looked at.
   markReady(conversation, isReady) {
     const item = this.#item(conversation);

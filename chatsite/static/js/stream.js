@@ -54,10 +54,12 @@ export class Stream {
         ready.tell(frame);
         if (frame.conversation !== thread.conversation) announcer.say(ready.words(frame));
         composer.releaseIn(frame.conversation);
+        this.#seeEnd(frame);
         this.#see();
         break;
       case "stopped":
         composer.releaseIn(frame.conversation);
+        this.#seeEnd(frame);
         break;
       case "seen":
         this.#markReady(frame, false);
@@ -131,6 +133,9 @@ export class Stream {
 
   // After an interruption: fetch what happened meanwhile, then go on.
   async resume() {
+    const { sidebar, composer } = this.#page;
+    sidebar.catchUp();
+    composer.catchUp();
     await this.refresh();
     this.attachAll();
   }
@@ -182,6 +187,16 @@ export class Stream {
     if (connection.send({ type: "seen", conversation: thread.conversation })) thread.markReady(false);
   }
 
+  // An answer has come to its end. If the code for watching it could not be fetched, as when the site has been replaced
+  // meanwhile, it is fetched now.
+  #seeEnd({ reply }) {
+    if (!this.#replies.has(reply) && this.#isOpen(reply)) this.#showBranch();
+  }
+
+  #isOpen(reply) {
+    return "open" in (this.#page.thread.find(reply)?.dataset ?? {});
+  }
+
   #markReady({ conversation }, isReady) {
     const { thread, sidebar } = this.#page;
     sidebar.markReady(conversation, isReady);
@@ -227,7 +242,7 @@ export class Stream {
   // Answers that another one has replaced, or that were fetched when they were finished.
   #forgetGone() {
     for (const id of this.#replies.keys()) {
-      if (!("open" in (this.#page.thread.find(id)?.dataset ?? {}))) this.#replies.delete(id);
+      if (!this.#isOpen(id)) this.#replies.delete(id);
     }
     this.#page.composer.showStop(this.isWriting);
   }

@@ -1,6 +1,8 @@
 // The messages of the conversation that the page shows.
 import { keepingWhy } from "./why.js";
 
+const PATIENCE_MS = 20_000;
+
 function parse(html) {
   const template = document.createElement("template");
   template.innerHTML = html; // rendered by the server's one partial
@@ -159,13 +161,16 @@ export class Thread {
     if (!this.conversation || document.querySelector(".gone")) return false;
     const { conversation } = this;
     const added = this.#added;
-    const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html", "X-Script": "1" } });
+    const signal = AbortSignal.timeout(PATIENCE_MS); // what is being written is not watched until then
+    const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html", "X-Script": "1" }, signal });
     if (conversation !== this.conversation) return false;
     if (!response.ok) return response.status === 404;
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return false;
     if (added !== this.#added) return this.catchUp(); // the copy may be older than what came meanwhile
     if ("ready" in fresh.getElementById("thread").dataset) this.markReady(true);
+    const { textContent: title } = fresh.getElementById("title");
+    if (title !== this.title) this.setTitle(title);
     this.#keepingFocus(() => this.#take(fresh));
     return false;
   }
