@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from chatsite.chat.models import Turn
 from tests import processes
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import answer, ask, finish
+from tests.browser.test_interruptions import DEADLINES, LET_TIME_PASS
+from tests.browser.test_ready import AWAY, LOOK
 from tests.conftest import Connect, Site
 from tests.environment import free_port
+from workers.connections import client
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -144,6 +147,52 @@ def test_stop_again_and_signing_out_work_without_a_socket(
     other.goto(page.url)
     other.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in/?next=*")
+
+
+def test_a_message_that_gets_no_answer_is_sent_again_and_saved_once(
+    open_page: OpenPage, alice: Any, connect: Connect
+) -> None:
+    connect("tokens2")
+    page = open_page(alice)
+    page.add_init_script(f"({DEADLINES})(); delete globalThis.WebSocket")
+    sent: list[str] = []
+
+    def pass_on(route: Route) -> None:
+        frame = route.request.post_data or ""
+        if '"send"' in frame:
+            sent.append(frame)
+        if sent == [frame]:
+            route.fetch()  # the connection dies without a sign, before the answer
+        else:
+            route.continue_()
+
+    page.route("**/frames/", pass_on)
+    with page.expect_response("**/frames/events/*"):
+        page.goto("/")
+    page.get_by_label("Message", exact=True).fill("/generate Hello")
+    with page.expect_request(lambda request: '"send"' in (request.post_data or "")):
+        page.keyboard.press("Enter")
+    page.evaluate(LET_TIME_PASS)
+    expect(answer(finish(page.locator(".reply")))).to_have_text("t0 t1")
+    assert sent[1:] == sent[:1]
+    assert Turn.objects.count() == 1
+
+
+def test_who_comes_back_after_hours_sees_what_is_no_news_any_more(
+    open_page: OpenPage, alice: Any, connect: Connect
+) -> None:
+    connect("tokens2")
+    page = open_page(alice)
+    page.add_init_script(f"({AWAY})(); delete globalThis.WebSocket")
+    page.goto("/")
+    finish(ask(page, "First"))
+    other = page.context.new_page()
+    other.goto(page.url)
+    page.evaluate(LOOK, True)
+    finish(ask(other, "Second"))
+    client().xtrim("feed", maxlen=0, approximate=False)
+    page.evaluate(LOOK, False)
+    expect(page.locator(".bubble")).to_have_text(["First", "Second"])
 
 
 # What a tab does after minutes, it does after a third of a second.

@@ -85,5 +85,6 @@ export class Events {
     if (!this.#isOpen || watchesReplies(this.#at)) return;
     clearTimeout(this.#deadline);
     this.#source.close();
+    this.#isOpen = false; // until somebody looks, more can happen than is kept as news
   }
 }

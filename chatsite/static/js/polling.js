@@ -11,7 +11,7 @@ export class Polling {
   #isOver = false;
   #timer = 0;
   #asking = null; // what ends the poll that is under way
-  #shown = () => document.hidden || this.#asking || this.#poll();
+  #shown = () => document.hidden || this.#asking || this.#planPoll(0);
 
   // `listener` has opened(), closed(), received(frame) and answered(frame); `news` is the last news that this tab knows.
   constructor(listener, news) {
@@ -66,8 +66,9 @@ export class Polling {
     if (this.#asking !== asking) return;
     this.#asking = null;
     // A page that nobody sees, and that waits for nothing, is quiet.
-    if (this.#isOver || asking.signal.aborted || (document.hidden && !watchesReplies(this.#at))) return;
-    this.#planPoll(Math.max(0, PAUSE_MS - (performance.now() - began)));
+    if (this.#isOver || asking.signal.aborted) return;
+    if (document.hidden && !watchesReplies(this.#at)) this.#isOpen = false; // more can happen than is kept as news
+    else this.#planPoll(Math.max(0, PAUSE_MS - (performance.now() - began)));
   }
 
   #heard({ at, frames }) {

@@ -2,6 +2,7 @@
 
 const RELOADED = "reloaded-for-a-form";
 const RELOAD_MS = 60_000;
+const PATIENCE_MS = 45_000; // as for an event, or an answer to a poll
 
 // Not again and again, if something on the way is what refuses.
 function mayReload() {
@@ -19,7 +20,8 @@ export async function post(frame, listener) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
   try {
-    const response = await fetch("/frames/", { method: "POST", headers, body: JSON.stringify(frame) });
+    const signal = AbortSignal.timeout(PATIENCE_MS); // a connection can be dead without a sign, as after a sleep
+    const response = await fetch("/frames/", { method: "POST", headers, body: JSON.stringify(frame), signal });
     if (response.status === 403 && mayReload()) return location.reload(); // signed in anew: its forms have expired
     for (const answer of (await response.json()).frames) listener.answered(answer);
   } catch {
