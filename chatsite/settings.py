@@ -10,7 +10,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -209,6 +209,14 @@ if _mail_url:
     DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "") or f"Switchyard <switchyard@{ALLOWED_HOSTS[0]}>"
 
 # --- Database: SQLite in a file, or PostgreSQL by DATABASE_URL --------------------------------------------
+# A server whose machine has gone says nothing any more. TCP would wait a quarter of an hour for what was sent to it,
+# and two hours for what it was to send.
+POSTGRESQL_GIVES_UP = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # ms
+    "keepalives_idle": 5,  # seconds, as the next
+    "keepalives_interval": 5,
+}
 _database_url: str = env.str("DATABASE_URL", "")
 if _database_url:
     _url = urlsplit(_database_url)
@@ -225,6 +233,7 @@ if _database_url:
             "CONN_HEALTH_CHECKS": True,
             "CONN_MAX_AGE": 60,
             "DISABLE_SERVER_SIDE_CURSORS": True,  # so that PgBouncer may hand out a connection for each transaction
+            "OPTIONS": {**POSTGRESQL_GIVES_UP, **dict(parse_qsl(_url.query))},  # as sslmode=verify-full
         }
     }
 else:

@@ -21,6 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from workers import presence, queue_names
 from workers.jobs import Job
+from workers.secrets import masked
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,10 @@ def _check_server(setting: str, url: str) -> list[checks.CheckMessage]:
         with redis.Redis.from_url(url, protocol=2, socket_timeout=5, socket_connect_timeout=2) as client:
             facts: Any = client.info()
             may_subscribe = setting != "REDIS_URL" or _may_subscribe(client)
+    except (redis.AuthenticationError, redis.ResponseError) as error:
+        hint = f"Correct name, password and number of the database in {setting}, or what that account may do (ACL)."
+        problem = f"{server} does not let this process in: {_words(error)}."
+        return [checks.Error(problem, hint=hint, id="switchyard.E006")]
     except redis.RedisError as error:
         return [_away(server, error, "switchyard.W001")]
     found: list[checks.CheckMessage] = []
@@ -137,7 +142,12 @@ def _may_subscribe(client: Any) -> bool:
 
 def _away(what: str, error: Exception, identifier: str) -> checks.Warning:
     return checks.Warning(
-        f"{what} does not answer, so it was not checked: {type(error).__name__}.",
-        hint="If it does not come back by itself, start it, or correct its address.",
+        f"{what} could not be asked, so it was not checked: {_words(error)}.",
+        hint="If that does not pass by itself, start it, or correct its address and password.",
         id=identifier,
     )
+
+
+def _words(error: Exception) -> str:
+    """What an error says, on one line; its kind, if it says nothing."""
+    return masked(" ".join(str(error).split()).rstrip(".")) or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ SHOWN = (
     "from chatsite import settings; "
     "print(settings.ALLOWED_ORIGINS, settings.DATABASES['default']['PASSWORD'], settings.ENCRYPTION_KEYS)"
 )
+OPTIONS = "from chatsite import settings; print(settings.DATABASES['default']['OPTIONS'])"
 BROKER = (
     "from chatsite.settings import *; print(CELERY_BROKER_URL, CELERY_WORKER_DISABLE_PREFETCH, CELERY_TASK_ACKS_LATE, "
     "f'first={RETRY_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}')"
@@ -26,6 +28,14 @@ def test_lists_and_addresses_are_read_as_people_write_them(tmp_path: Path) -> No
 
 def test_without_encryption_keys_the_secret_key_serves(tmp_path: Path) -> None:
     assert f"['{SECRET}']" in python("-c", SHOWN, folder=tmp_path, **GOOD, ENCRYPTION_KEYS="").stdout
+
+
+def test_a_database_that_says_nothing_any_more_is_given_up_and_its_address_may_have_options(tmp_path: Path) -> None:
+    url = f"{GOOD['DATABASE_URL']}?sslmode=verify-full&connect_timeout=9"
+    options = ast.literal_eval(python("-c", OPTIONS, folder=tmp_path, **{**GOOD, "DATABASE_URL": url}).stdout)
+    assert options["sslmode"] == "verify-full"
+    assert options["connect_timeout"] == "9"
+    assert options["tcp_user_timeout"] <= 10_000
 
 
 @pytest.mark.parametrize(

@@ -91,13 +91,18 @@ def test_servers_that_are_away_are_waited_for(tmp_path: Path) -> None:
     away["DATABASE_URL"] = f"postgresql://me:secret@127.0.0.1:{free_port()}/chat"
     done = python(*CHECK, folder=tmp_path, **away)
     assert done.returncode == 0, done.stderr
-    assert "The Redis of REDIS_URL (127.0.0.1) does not answer, so it was not checked" in done.stderr
-    assert "The database does not answer, so it was not checked" in done.stderr
+    assert "The Redis of REDIS_URL (127.0.0.1) could not be asked, so it was not checked: Error 111" in done.stderr
+    assert "The database could not be asked, so it was not checked: connection failed" in done.stderr
     assert "secret" not in done.stderr
 
 
-def test_an_account_that_may_not_subscribe_is_told(tmp_path: Path, production: Start) -> None:
+def test_an_account_that_is_not_let_in_or_may_not_subscribe_is_told(tmp_path: Path, production: Start) -> None:
     environ = production()
+    wrong = environ["REDIS_URL"].replace(":secret", ":another")
+    done = python(*CHECK, folder=tmp_path, **environ | {"REDIS_URL": wrong})
+    assert done.returncode
+    assert "The Redis of REDIS_URL (127.0.0.1) does not let this process in: invalid username-password" in done.stderr
+    assert "another" not in done.stderr
     with redis.Redis.from_url(environ["REDIS_URL"]) as admin:
         admin.execute_command("ACL SETUSER limited on >word allkeys +@all resetchannels")
     done = python(
