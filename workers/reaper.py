@@ -27,7 +27,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +110,7 @@ class Reaper:
                 self._be_patient()  # leases may have run out only because nobody could renew them
             except Exception:
                 logger.exception("The scan broke off and will be repeated")
+        self._leave_duty()
         connection.close()
 
     def scan(self) -> None:
@@ -145,7 +146,14 @@ class Reaper:
         if client().get("reaper") == self._token.encode():
             client().expire("reaper", DUTY_SECONDS)
             return True
+        self._line = Line()  # another one tells people more than this one knows of
         return False
+
+    def _leave_duty(self) -> None:
+        """So that who takes over at a deployment need not wait for this one's time to run out."""
+        with suppress(redis.RedisError):
+            if client().get("reaper") == self._token.encode():
+                client().delete("reaper")
 
     def _notice_restart(self) -> None:
         run_id, uptime_seconds = server_run()

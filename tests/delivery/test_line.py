@@ -132,3 +132,18 @@ def test_the_reaper_keeps_the_line(alice: Any, enqueue: Enqueue) -> None:
     waiting = enqueue(alice)
     Reaper()._update_line()
     assert told(waiting) == [Place(1)]
+
+
+def test_a_reaper_that_comes_back_tells_nothing_worse_than_the_one_between(alice: Any, enqueue: Enqueue) -> None:
+    waiting = [enqueue(alice), enqueue(alice)]
+    subject = Reaper()
+    assert subject._is_on_duty()
+    subject._update_line()
+    client().set("reaper", "another one")
+    assert not subject._is_on_duty()
+    client().hset(line.PLACES, str(waiting[1].reply_id), orjson.dumps([1, None]))
+    client().delete("reaper")
+    assert subject._is_on_duty()
+    subject._next_line = 0.0
+    subject._update_line()
+    assert told(*waiting) == [Place(1), Place(1)]

@@ -69,3 +69,4 @@ def test_a_reaper_that_is_not_on_duty_makes_no_rounds() -> None:
         assert not listener.rounds.acquire(timeout=0.5)
         client().delete("reaper")
         assert listener.rounds.acquire(timeout=20)
+    assert not client().exists("reaper"), "the next one would have to wait"
