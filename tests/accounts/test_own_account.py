@@ -8,6 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
+from django.db.models.signals import pre_delete
 from django.test import Client
 from django.utils import timezone
 
@@ -107,6 +108,17 @@ def test_an_account_goes_while_something_of_it_is_deleted_and_still_written(page
     assert not User.objects.filter(username="alice").exists()
     assert turn.completion_id
     assert not Completion.objects.filter(pk=turn.completion_id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_goes_although_something_of_it_is_stored_at_that_moment(page: Client, alice: User) -> None:
+    def store(**_: Any) -> None:
+        pre_delete.disconnect(store, User)
+        Conversation.objects.create(user=alice)
+
+    pre_delete.connect(store, User)
+    assert "Your account is deleted" in page.post("/account/delete/", {"confirmation": PASSWORD}).content.decode()
+    assert not User.objects.filter(username="alice").exists()
 
 
 def test_what_an_admin_did_outlives_the_account_without_a_name(client: Client, admin: User, alice: Any) -> None:
