@@ -340,6 +340,10 @@ LONGEST_WAIT_ANSWERS: float = env.float("LONGEST_WAIT_ANSWERS", 0.75, validate=a
 PROVIDER_PRIVATE_HOSTS: list[str] = env.list(
     "PROVIDER_PRIVATE_HOSTS", ["127.0.0.1:*", "localhost:*", "[::1]:*"] if DEBUG else [], subcast=str.strip
 )
+if not all(re.fullmatch(r"(\[[0-9a-f:.]+\]|[^\s/:@A-Z]+):([0-9]+|\*)", host) for host in PROVIDER_PRIVATE_HOSTS):
+    raise ImproperlyConfigured(
+        "PROVIDER_PRIVATE_HOSTS takes host:port, or host:* for any port: in small letters, without http:// and path."
+    )
 FIRST_TOKEN_TIMEOUT_SECONDS: float = env.float("FIRST_TOKEN_TIMEOUT_SECONDS", 60.0, validate=at_least(1))
 BETWEEN_TOKENS_TIMEOUT_SECONDS: float = env.float("BETWEEN_TOKENS_TIMEOUT_SECONDS", 20.0, validate=at_least(1))
 
@@ -372,6 +376,8 @@ LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", 
 LOG_FORMAT: str = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(["json", "line"]))
 # The collector that traces are sent to; OpenTelemetry reads its other OTEL_ variables itself.
 OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+if OTEL_EXPORTER_OTLP_ENDPOINT and not OTEL_EXPORTER_OTLP_ENDPOINT.startswith(("http://", "https://")):
+    raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT takes an address such as http://collector:4318.")
 # Whoever has it may read /metrics, which does not exist without one.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")
 if METRICS_TOKEN and not re.fullmatch(r"[!-~]{16,}", METRICS_TOKEN):

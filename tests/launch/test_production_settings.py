@@ -81,6 +81,8 @@ def test_one_setting_chooses_the_broker(tmp_path: Path, broker: str, told: str) 
         ("LEASE_SECONDS", "0", '"LEASE_SECONDS" invalid'),
         ("MAX_ATTEMPTS", "0", '"MAX_ATTEMPTS" invalid'),
         ("MESSAGE_MAX_BYTES", "50000000", '"MESSAGE_MAX_BYTES" invalid'),
+        ("PROVIDER_PRIVATE_HOSTS", "10.0.0.5:8080, http://ollama:11434", "PROVIDER_PRIVATE_HOSTS takes host:port"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT takes an address"),
         ("PORT", "0", '"PORT" invalid'),
         ("LOG_LEVEL", "LOUD", '"LOG_LEVEL" invalid'),
     ],
