@@ -7,6 +7,7 @@ A fresh clone works with no environment at all (DEBUG on, SQLite, files under `v
 import logging
 import re
 import secrets
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -277,6 +278,12 @@ if _broker_url.scheme not in ("redis", "rediss", "unix", "amqp", "amqps") or not
 if not DEBUG and _broker_url.scheme != "unix" and not _broker_url.password:
     raise ImproperlyConfigured("BROKER_URL has no password: whoever reaches that broker could read and add work.")
 IS_RABBITMQ = _broker_url.scheme in ("amqp", "amqps")
+# By itself, kombu believes whatever certificate a Redis shows, and one of RabbitMQ's for whatever host.
+_certificates: dict[str, dict[str, Any]] = {
+    "rediss": {"ssl_cert_reqs": ssl.CERT_REQUIRED},
+    "amqps": {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": _broker_url.hostname},
+}
+CELERY_BROKER_USE_SSL = _certificates.get(_broker_url.scheme, {})
 
 CELERY_BROKER_URL = BROKER_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_TIMEOUT = 5

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import redis
+from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
@@ -79,7 +80,8 @@ def check_redis(url: str) -> None:
 def check_broker(url: str) -> None:
     """A broker of its own that the environment names must answer, and let us in."""
     try:
-        with Connection(url.replace("unix://", "redis+socket://", 1), connect_timeout=3) as connection:
+        address, certificates = url.replace("unix://", "redis+socket://", 1), settings.CELERY_BROKER_USE_SSL
+        with Connection(address, ssl=certificates, connect_timeout=3) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
     except (OperationalError, OSError, ValueError, KeyError) as error:
         host = urlsplit(url).hostname or "BROKER_URL"

@@ -16,7 +16,7 @@ SHOWN = (
 OPTIONS = "from chatsite import settings; print(settings.DATABASES['default']['OPTIONS'])"
 BROKER = (
     "from chatsite.settings import *; print(CELERY_BROKER_URL, CELERY_WORKER_DISABLE_PREFETCH, CELERY_TASK_ACKS_LATE, "
-    "f'first={RETRY_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}')"
+    "f'first={RETRY_PRIORITY} then={CELERY_TASK_DEFAULT_PRIORITY}', *CELERY_BROKER_USE_SSL.items())"
 )
 
 
@@ -45,7 +45,15 @@ def test_a_database_that_says_nothing_any_more_is_given_up_and_its_address_may_h
         ("redis://:other@queues:6379/0", "redis://:other@queues:6379/0 True False first=0 then=5"),
         ("unix:///run/redis.sock", "redis+socket:///run/redis.sock True False first=0 then=5"),
         ("amqp://me:secret@rabbitmq/", "amqp://me:secret@rabbitmq/ False True first=5 then=0"),
-        ("amqps://me:secret@rabbitmq/chat", "amqps://me:secret@rabbitmq/chat False True first=5 then=0"),
+        (
+            "rediss://:other@queues/0",
+            "rediss://:other@queues/0 True False first=0 then=5 ('ssl_cert_reqs', <VerifyMode.CERT_REQUIRED: 2>)",
+        ),
+        (
+            "amqps://me:secret@rabbitmq/chat",
+            "amqps://me:secret@rabbitmq/chat False True first=5 then=0 "
+            "('cert_reqs', <VerifyMode.CERT_REQUIRED: 2>) ('server_hostname', 'rabbitmq')",
+        ),
     ],
 )
 def test_one_setting_chooses_the_broker(tmp_path: Path, broker: str, told: str) -> None:
