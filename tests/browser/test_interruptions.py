@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
 
-from chatsite.chat import conversations
+from chatsite.chat import branches, conversations, feed, listing
 from chatsite.chat.models import Conversation, Turn
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.conftest import OpenPage
@@ -115,6 +117,46 @@ def test_a_message_that_is_sent_meanwhile_goes_out_once(line: tuple[Page, Line],
     expect(answer(finish(page.locator(".reply").nth(1)))).to_have_text("t0 t1")
     expect(page.get_by_label("Message", exact=True)).to_have_value("")
     assert Turn.objects.count() == 2
+
+
+@contextmanager
+def old_copy(page: Page, address: str, ask_for_it: Callable[[], None]) -> Iterator[None]:
+    """What the page fetches is held back; it has to be fetched anew when it comes, after what happens meanwhile."""
+    copies: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if copies:
+            route.continue_()
+        else:
+            copies.append((route, route.fetch()))
+
+    page.route(address, hold_the_first)
+    with page.expect_request(address):
+        ask_for_it()
+    while not copies:
+        page.wait_for_timeout(10)
+    yield
+    [(route, copy)] = copies
+    with page.expect_request(address):
+        route.fulfill(response=copy)
+
+
+def test_a_copy_that_is_older_than_what_came_meanwhile_is_not_shown(
+    page: Page, alice: Any, connect: Connect, provider: FakeProvider
+) -> None:
+    connect("gate3-tokens8")
+    reply = ask(page, "Count please")
+    expect(answer(reply)).to_have_text("t0 t1 t2")
+    conversation = Conversation.objects.get()
+    with old_copy(page, "**/c/**", lambda: branches.tell(conversation)):
+        provider.release()
+        finish(reply)
+    expect(answer(finish(reply))).to_have_text("t0 t1 t2 t3 t4 t5 t6 t7")
+    listed = page.locator("#conversations li")
+    with old_copy(page, "**/conversations/", lambda: feed.tell(alice.pk, listing.frame_of_many(alice))):
+        conversations.rename(alice, conversation_id=conversation.pk, title="Another title")
+        expect(listed).to_have_text("Another title")
+    expect(listed).to_have_text("Another title")
 
 
 def test_a_page_that_cannot_be_fetched_holds_up_no_answer(

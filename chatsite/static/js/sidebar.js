@@ -20,6 +20,7 @@ export class Sidebar {
   #button = document.getElementById("item-button").content.firstElementChild;
   #tag = ""; // only conversations that have it are listed
   #asked = 0; // how often the list was fetched anew
+  #changes = 0; // how often something was heard of one that is listed
   #end = new IntersectionObserver(([end]) => end.isIntersecting && this.#loadOlder(end.target));
 
   constructor() {
@@ -53,11 +54,13 @@ export class Sidebar {
 
   // Something happened in a conversation.
   remember({ item }) {
+    this.#changes++;
     this.#place(parse(item).querySelector("li"));
   }
 
   // How a conversation stands now.
   heard({ conversation, html, state, tags }) {
+    this.#changes++;
     if (state === "listed") this.#place(parse(html).querySelector("li"));
     else this.#item(conversation)?.remove();
     this.#tags.replaceChildren(parse(tags));
@@ -78,6 +81,7 @@ export class Sidebar {
 
   // Whether there is an answer in it that the person has not looked at.
   markReady(conversation, isReady) {
+    this.#changes++;
     const item = this.#item(conversation);
     item?.toggleAttribute("data-ready", isReady);
     if (isReady) item?.querySelector("a").setAttribute("aria-describedby", "new-answer");
@@ -150,10 +154,13 @@ export class Sidebar {
   // Whether the list could be fetched anew. What was asked for last is shown, whichever answer comes last.
   async #load() {
     const asked = ++this.#asked;
+    const changes = this.#changes;
     this.#markTag();
     const page = await this.#fetch(this.#tag ? `/conversations/?tag=${this.#tag}` : "/conversations/");
-    if (page && asked === this.#asked) this.#show(page);
-    return page !== null;
+    if (!page || asked !== this.#asked) return page !== null;
+    if (changes !== this.#changes) return this.#load(); // it may be older than what came meanwhile
+    this.#show(page);
+    return true;
   }
 
   #show(page) {

@@ -19,7 +19,7 @@ function isOutdated(shown, fresh) {
 export class Thread {
   #thread = document.getElementById("thread");
   #messages = document.getElementById("messages");
-  #added = 0; // how often something was added
+  #changes = 0; // how often something was added, finished or named
 
   get conversation() {
     return this.#thread.dataset.conversation || null;
@@ -58,7 +58,7 @@ export class Thread {
   show(page) {
     const thread = page.getElementById("thread");
     const messages = page.getElementById("messages");
-    this.#added++;
+    this.#changes++;
     this.#thread.dataset.conversation = thread.dataset.conversation;
     this.markReady("ready" in thread.dataset);
     this.#messages.replaceChildren(...messages.childNodes);
@@ -79,6 +79,7 @@ export class Thread {
   }
 
   setTitle(title) {
+    this.#changes++;
     const heading = document.getElementById("title");
     heading.textContent = title;
     heading.classList.remove("unseen");
@@ -108,7 +109,7 @@ export class Thread {
     if (this.find(reply)) return true;
     const before = parent && this.find(parent);
     if ((parent && !before) || this.#messages.querySelector(".compared")) return false;
-    this.#added++;
+    this.#changes++;
     this.#keepingFocus(() => {
       while (this.#messages.lastElementChild !== before) this.#messages.lastElementChild.remove();
       this.#messages.append(...parse(html).querySelectorAll(".message"));
@@ -148,6 +149,7 @@ export class Thread {
   // Show the finished answer.
   finish(reply, html) {
     const before = this.find(reply);
+    this.#changes++;
     return keepingWhy(before, () => {
       const after = parse(html).querySelector(".message");
       before.replaceWith(after);
@@ -160,14 +162,14 @@ export class Thread {
   async catchUp() {
     if (!this.conversation || document.querySelector(".gone")) return false;
     const { conversation } = this;
-    const added = this.#added;
+    const changes = this.#changes;
     const signal = AbortSignal.timeout(PATIENCE_MS); // what is being written is not watched until then
     const response = await fetch(`/c/${conversation}/`, { headers: { Accept: "text/html", "X-Script": "1" }, signal });
     if (conversation !== this.conversation) return false;
     if (!response.ok) return response.status === 404;
     const fresh = parse(await response.text());
     if (!fresh.getElementById("messages")) return false;
-    if (added !== this.#added) return this.catchUp(); // the copy may be older than what came meanwhile
+    if (changes !== this.#changes) return this.catchUp(); // the copy may be older than what came meanwhile
     if ("ready" in fresh.getElementById("thread").dataset) this.markReady(true);
     const { textContent: title } = fresh.getElementById("title");
     if (title !== this.title) this.setTitle(title);
