@@ -119,6 +119,25 @@ def test_a_message_that_is_sent_meanwhile_goes_out_once(line: tuple[Page, Line],
     assert Turn.objects.count() == 2
 
 
+def test_who_listens_hears_the_rest_of_what_was_finished_meanwhile(
+    line: tuple[Page, Line], connect: Connect, provider: FakeProvider
+) -> None:
+    page, wire = line
+    connect("echo-gate6")
+    text = "The **first** one is short. Of the second one, the [end](https://example.org/a/long/address) comes later."
+    reply = ask(page, text)
+    expect(answer(reply)).to_contain_text("Of")
+    wire.cut()
+    other = page.context.new_page()
+    other.goto(page.url)
+    provider.release()
+    finish(other.locator(".reply"))
+    wire.mend()
+    finish(reply)
+    said = ["The first one is short.", "Of the second one, the end comes later."]
+    expect(page.locator("#announcements p")).to_have_text(said)
+
+
 @contextmanager
 def old_copy(page: Page, address: str, ask_for_it: Callable[[], None]) -> Iterator[None]:
     """What the page fetches is held back; it has to be fetched anew when it comes, after what happens meanwhile."""

@@ -242,7 +242,10 @@ export class Stream {
   // Answers that another one has replaced, or that were fetched when they were finished.
   #forgetGone() {
     for (const id of this.#replies.keys()) {
-      if (!this.#isOpen(id)) this.#replies.delete(id);
+      if (this.#isOpen(id)) continue;
+      this.#replies.delete(id);
+      const article = this.#page.thread.find(id);
+      if (article) this.#page.announcer.finish(id, article);
     }
     this.#page.composer.showStop(this.isWriting);
   }
