@@ -65,6 +65,12 @@ class _Row:
     values: Mapping[str, Any]  # by the name of the column
 
 
+def shortened(text: str) -> str:
+    """A text as the set can hold it: of one that is too long, its beginning and its end, which is all that is read."""
+    half = (MAX_CHARACTERS - 1) // 2
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:half]}\n{text[-half:]}"
+
+
 def read_labelled(source: Path | str | BinaryIO, routes: Collection[str] | None = None) -> list[Case]:
     """The messages of a file, each once, in its order. Raises `LabelledFileError`; see `read_file`."""
     return read_file(source, routes).cases

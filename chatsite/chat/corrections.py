@@ -18,7 +18,10 @@ from chatsite.chat import access, notices, turns
 from chatsite.chat.admission import expected
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents import texts
+from router.labelled import shortened
 from router.models import Correction, Decision, Safeguards
+from workers.prompts import one_text
 
 DAY = timedelta(hours=24)
 
@@ -34,7 +37,8 @@ class Corrected:
 def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     """File that an answer came by the wrong route, and have the message answered by another one.
 
-    Where the person chose the route themselves there is nothing to correct, only another answer to have.
+    What is filed is what the router has read, with the text of files. Where that is nothing, or the person chose the
+    route themselves, there is nothing to correct, only another answer to have.
     Raises `RefusedError` or `Http404`.
     """
     turn = access.reply_or_404(user, reply_id)
@@ -45,7 +49,8 @@ def correct(user: Any, *, reply_id: Any, wanted_route: str) -> Corrected:
     to_meet = expected()
     with transaction.atomic():
         is_chosen = decision.strategy == Decision.Strategy.EXPLICIT
-        text = "" if is_chosen else _file(user, turn.message.text, decision, wanted_route)
+        read = one_text(turn.message.text, texts.attached_to(turn.message))
+        text = _file(user, shortened(read), decision, wanted_route) if read and not is_chosen else ""
         return Corrected(turns.another(user, turn, wanted_route=wanted_route, to_meet=to_meet), text)
 
 

@@ -15,9 +15,11 @@ from django.utils import timezone
 
 from chatsite.chat import branches
 from chatsite.chat.corrections import correct
-from chatsite.chat.models import Conversation, Turn
+from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.chat.presenting import entries
 from chatsite.chat.refusals import RefusedError
+from chatsite.documents.models import Attachment
+from router.labelled import MAX_CHARACTERS
 from router.models import Correction, Route, Safeguards
 from router.revisions import publish
 from tests.chat.sockets import make_async, tab
@@ -52,6 +54,23 @@ def test_a_correction_is_filed_and_the_message_answered_again(alice: Any, defaul
     assert corrected.turn == newest(turn) != turn
     assert newest(turn).wanted_route == "generate"
     assert corrected.text == "Thank you: an admin will look at it."
+
+
+def test_what_is_filed_is_what_the_router_has_read(alice: Any, defaults: None) -> None:
+    turn = answered(alice, "Shorter")
+    sent = {"conversation": turn.conversation, "message": turn.message, "owner": alice, "name": "story.txt"}
+    read = {"text": "word " * 30_000, "kind": "text", "status": "done", "finished_at": timezone.now()}
+    file = Attachment.objects.create(**sent, **read, size=1)
+    Message.objects.filter(pk=turn.message_id).update(text="", attachment_count=1)
+    correct(alice, reply_id=turn.pk, wanted_route="generate")
+    text = Correction.objects.get().text
+    assert text.startswith("word word")
+    assert len(text) <= MAX_CHARACTERS  # or nobody could change it in the labelled set
+    Correction.objects.all().delete()
+    Attachment.objects.filter(pk=file.pk).update(status="failed")  # nothing of it could be read
+    Turn.objects.exclude(pk=turn.pk).update(status="failed", finished_at=timezone.now())
+    assert correct(alice, reply_id=turn.pk, wanted_route="generate").turn
+    assert not Correction.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
