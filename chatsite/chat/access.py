@@ -137,7 +137,11 @@ class Offer:
 def offer(groups: frozenset[int], conversation_id: Any = None) -> Offer:
     """What there is for somebody in these groups, as the policy that decides in this conversation says."""
     now = running()
-    says = content(*now.key_for(conversation_id)) if now else Content()
+    return offer_of(content(*now.key_for(conversation_id)) if now else Content(), groups)
+
+
+def offer_of(says: Content, groups: frozenset[int]) -> Offer:
+    """What there would be for somebody in these groups if this revision were to decide."""
     usable = permitted(says.routes, says.model_groups, groups)
     return Offer(usable, frozenset(says.titles) - {route.name for route in usable})
 

@@ -26,7 +26,7 @@ from chatsite.chat.progress import places, states
 from chatsite.chat.rendering import render
 from chatsite.documents.shown import Chip, chips_of
 from router.models import Decision
-from router.revisions import content
+from router.revisions import Content, content
 from workers.jobs import Job
 from workers.models import Completion, Role
 
@@ -81,10 +81,12 @@ class Reader:
     def _offer(self) -> access.Offer:
         return access.offer(self._groups, self._conversation.pk)
 
-    @property
-    def hidden(self) -> frozenset[str]:
-        """Routes that were taken away from them: not even old answers name them."""
-        return self._offer.hidden
+    def hidden(self, then: Content) -> frozenset[str]:
+        """Routes that were taken away from them: not even old answers name them.
+
+        Those that are not there any more are for whom they were when it was decided, with the revision `then`.
+        """
+        return self._offer.hidden | (access.offer_of(then, self._groups).hidden - self._offer.titles.keys())
 
     @cached_property
     def _ratings(self) -> dict[UUID, Rating]:
@@ -302,12 +304,12 @@ def _decided(turn: Turn, reader: Reader) -> dict[str, Any]:
     if decision is None:
         imported = turn.imported or {}
         return {"route": imported.get("route", ""), "model": _model_name(turn.completion) or imported.get("model", "")}
-    titles = content(decision.revision_id, decision.revision.created_at).titles
+    then = content(decision.revision_id, decision.revision.created_at)
     return {
-        "route": titles.get(decision.route, decision.route),
+        "route": then.titles.get(decision.route, decision.route),
         "route_role": decision.role,
         "model": _model_name(turn.completion),
-        "why": explain(turn, decision, titles, reader.hidden),
+        "why": explain(turn, decision, then.titles, reader.hidden(then)),
     }
 
 

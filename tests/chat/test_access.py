@@ -8,13 +8,14 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from chatsite.chat import turns
+from chatsite.chat import presenting, turns
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import RefusedError
 from router.models import Route
 from router.revisions import publish
 from tests.chat.deciding import decided
 from tests.conftest import Connect
+from tests.pages import rows
 from tests.processes import Process, wait_until
 
 
@@ -44,6 +45,23 @@ def test_a_route_of_others_does_not_exist(alice: Any, lawyers: Group, text: str)
     assert refused.value.code == "unknown_route"
     assert "/legal" not in refused.value.text.partition("There are")[2]
     assert "Contracts" not in refused.value.text
+
+
+def test_not_even_an_old_answer_names_a_route_that_was_taken_away(alice: Any, lawyers: Group) -> None:
+    scores = {"generate": 0.5, "legal": 0.3}
+    decided = {"scores": scores, "evidence": {"runner_up": "legal", "margin": 0.2}}
+    alice.groups.add(lawyers)
+    turn = rows.turn(alice, decided=decided)
+
+    def names_it() -> bool:
+        return "Contracts" in presenting.render_decision(presenting.shown_turns().get(pk=turn.pk))
+
+    assert names_it()
+    alice.groups.remove(lawyers)
+    assert not names_it()
+    Route.objects.get(name="legal").delete()
+    publish(None)
+    assert not names_it()
 
 
 def answered(turn: Turn) -> Turn:
