@@ -140,8 +140,9 @@ def again(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: str
     if wanted_model:
         route, model = model_beside(user, turn, wanted_model)
         return another(user, turn, wanted_route=route, wanted_model=model)
-    still_wanted = None if wanted_route else turn.wanted_model_id
-    return another(user, turn, wanted_route=wanted_route or _still(user, turn), wanted_model=still_wanted)
+    route = wanted_route or _still(user, turn)
+    still_wanted = turn.wanted_model_id if route and not wanted_route else None  # it was chosen of that route
+    return another(user, turn, wanted_route=route, wanted_model=still_wanted)
 
 
 def model_beside(user: Any, turn: Turn, number: str) -> tuple[str, int]:

@@ -126,6 +126,18 @@ def test_a_model_that_is_taken_away_meanwhile_does_not_answer(alice: Any, turn: 
     assert [entry.id for entry in shown(turn)] == [turn.message_id, new.pk]
 
 
+def test_with_its_route_the_model_is_not_wished_for_any_more(alice: Any, turn: Turn) -> None:
+    first = turns.again(alice, reply_id=turn.pk, wanted_model=str(Model.objects.get(name="echo").pk))
+    first.cancel_waiting()
+    same = turns.again(alice, reply_id=first.pk)
+    same.cancel_waiting()
+    assert (same.wanted_route, same.wanted_model_id) == ("generate", first.wanted_model_id)
+    Route.objects.filter(name="generate").update(name="talk")
+    publish(None)
+    new = turns.again(alice, reply_id=same.pk)
+    assert (new.wanted_route, new.wanted_model_id) == ("", None)
+
+
 def test_a_third_model_takes_the_place_of_the_second(client: Client, alice: Any, turn: Turn) -> None:
     echo, third = Model.objects.get(name="echo"), Model.objects.get(name="third")
     third.groups.clear()
