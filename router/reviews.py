@@ -5,7 +5,8 @@ An accepted correction is in the labelled set, and the next refit learns it. A r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from router import drafts
 from router.models import AuditEntry, Correction, LabelledMessage
 from router.models.labelled import fingerprint
 
@@ -41,17 +43,19 @@ def accept(corrections: Iterable[Correction], reviewer: Any, route: str = "") ->
     """
     review = Review()
     is_alone = not others_could_review(reviewer)
-    for correction in _locked(corrections):
+    found = _locked(corrections)
+    accepted = _accepted(found)
+    for correction in found:
         right = route or correction.wanted_route
         if correction.user_id == reviewer.pk and not is_alone:
             review.own.append(correction)
             continue
-        if known := _labelled_otherwise(correction, right):
+        if known := _labelled_otherwise(correction, right, accepted):
             review.contradicting.append((correction, known))
             continue
-        _own_label(correction).delete()
+        _own_label(correction, accepted).delete()
         _label(correction, right, reviewer)
-        _set(correction, State.ACCEPTED, reviewer, right)
+        _set(correction, State.ACCEPTED, reviewer, accepted, right)
         review.done.append(correction)
     _audit(reviewer, f"Accepted {_number(review.done)}{f' on the route {route}' if route else ''}.", review.done)
     return review
@@ -61,9 +65,11 @@ def accept(corrections: Iterable[Correction], reviewer: Any, route: str = "") ->
 def reject(corrections: Iterable[Correction], reviewer: Any) -> Review:
     """Reject corrections. What was accepted leaves the labelled set."""
     review = Review()
-    for correction in _locked(corrections):
-        _own_label(correction).delete()
-        _set(correction, State.REJECTED, reviewer)
+    found = _locked(corrections)
+    accepted = _accepted(found)
+    for correction in found:
+        _own_label(correction, accepted).delete()
+        _set(correction, State.REJECTED, reviewer, accepted)
         review.done.append(correction)
     _audit(reviewer, f"Rejected {_number(review.done)}.", review.done)
     return review
@@ -73,10 +79,12 @@ def reject(corrections: Iterable[Correction], reviewer: Any) -> Review:
 def reopen(corrections: Iterable[Correction], reviewer: Any) -> Review:
     """Take a review back. What was accepted leaves the labelled set."""
     review = Review()
-    for correction in _locked(corrections):
+    found = _locked(corrections)
+    accepted = _accepted(found)
+    for correction in found:
         if correction.state != State.PENDING:
-            _own_label(correction).delete()
-            _set(correction, State.PENDING, None)
+            _own_label(correction, accepted).delete()
+            _set(correction, State.PENDING, None, accepted)
             review.done.append(correction)
     _audit(reviewer, f"Took back the review of {_number(review.done)}.", review.done)
     return review
@@ -89,12 +97,24 @@ def others_could_review(reviewer: Any) -> bool:
 
 
 def _locked(corrections: Iterable[Correction]) -> list[Correction]:
-    """Oldest first, so that of two that contradict each other the first one holds."""
+    """Oldest first, so that of two that contradict each other the first one holds, also of two in different reviews:
+    one review ends before the next begins.
+    """
+    drafts.lock()
     found = Correction.objects.select_for_update().filter(pk__in=[correction.pk for correction in corrections])
     return list(found.order_by("filed_at"))
 
 
-def _set(correction: Correction, state: str, reviewer: Any, route: str = "") -> None:
+def _accepted(corrections: Sequence[Correction]) -> Counter[str]:
+    """How many accepted corrections there are of each message; not counted where none of these is accepted."""
+    if all(correction.state != State.ACCEPTED for correction in corrections):
+        return Counter()
+    rows = Correction.objects.filter(state=State.ACCEPTED).values_list("text", "context")
+    return Counter(fingerprint(*row) for row in rows.iterator())
+
+
+def _set(correction: Correction, state: str, reviewer: Any, accepted: Counter[str], route: str = "") -> None:
+    accepted[_mark(correction)] += (state == State.ACCEPTED) - (correction.state == State.ACCEPTED)
     correction.state, correction.route, correction.reviewer = state, route, reviewer
     correction.reviewed_at = None if state == State.PENDING else timezone.now()
     correction.save(update_fields=["state", "route", "reviewer", "reviewed_at"])
@@ -113,18 +133,15 @@ def _label(correction: Correction, route: str, reviewer: Any) -> None:
     )
 
 
-def _labelled_otherwise(correction: Correction, route: str) -> str:
+def _labelled_otherwise(correction: Correction, route: str, accepted: Counter[str]) -> str:
     """The other route that the labelled set has the message on, whatever becomes of this correction; or nothing."""
     others = LabelledMessage.objects.filter(fingerprint=_mark(correction)).exclude(route=route)
-    return others.exclude(pk__in=_own_label(correction)).values_list("route", flat=True).first() or ""
+    return others.exclude(pk__in=_own_label(correction, accepted)).values_list("route", flat=True).first() or ""
 
 
-def _own_label(correction: Correction) -> QuerySet[LabelledMessage]:
+def _own_label(correction: Correction, accepted: Counter[str]) -> QuerySet[LabelledMessage]:
     """The labelled message that is there for this correction alone."""
-    if correction.state != State.ACCEPTED:
-        return LabelledMessage.objects.none()
-    others = Correction.objects.filter(state=State.ACCEPTED).exclude(pk=correction.pk)
-    if _mark(correction) in {fingerprint(*row) for row in others.values_list("text", "context")}:
+    if correction.state != State.ACCEPTED or accepted[_mark(correction)] > 1:
         return LabelledMessage.objects.none()
     return LabelledMessage.objects.filter(fingerprint=_mark(correction), source=LabelledMessage.Source.CORRECTION)
 

@@ -118,7 +118,8 @@ def publish(author: Any, note: str = "", *, expected: str = "", **facts: Any) ->
     """Make the draft the live revision, and write that into the audit log. Raises as `make_revision`."""
     revision = make_revision(author, note, expected=expected, **facts)
     go_live(revision, author)
-    AuditEntry.write(author, Action.PUBLISH, f"{revision} is live: {revision.note}", revision=revision.number)
+    facts = {"revision": revision.number, "evaluation": revision.evaluation}
+    AuditEntry.write(author, Action.PUBLISH, f"{revision} is live: {revision.note}", **facts)
     return revision
 
 

@@ -71,6 +71,7 @@ def promote(rollout: Rollout, author: Any, evaluation: dict[str, Any]) -> None:
 
     Raises `RolloutError` if it has ended, for instance because it was rolled back, or `InvalidPolicyError`.
     """
+    drafts.lock()  # before the row of the rollout, which others who publish take after it
     running = (
         Rollout.objects.select_for_update().filter(pk=rollout.pk, ended_at=None).select_related("revision").first()
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
 
-from router import policies, rollouts
+from router import drafts, policies, reviews, revisions, rollouts
 from router.drafts import InvalidPolicyError
 from router.models import AuditEntry, Revision, Rollout, Route
 from router.revisions import DraftChangedError, live_revision, make_revision, publish, roll_back
@@ -51,6 +52,26 @@ def test_one_of_each_kind_runs(canary: Rollout, admin: Any) -> None:
     assert Revision.objects.count() == revisions
     with pytest.raises(IntegrityError):
         Rollout.objects.create(kind=SHADOW, revision=shadow.revision)
+
+
+def test_who_promotes_goes_back_or_reviews_waits_for_whoever_changes_the_draft(
+    canary: Rollout, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL lets two transactions run at once: what was looked at before the lock is perhaps not so any more."""
+
+    def wait() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(drafts, "lock", wait)
+    monkeypatch.setattr(revisions, "draft_is_published", lambda: pytest.fail("It looked at the draft first."))
+    acts: list[Callable[[], Any]] = [
+        lambda: rollouts.promote(canary, admin, {}),
+        lambda: roll_back(admin, Revision.objects.get(is_live=True)),
+        lambda: reviews.accept([], admin),
+    ]
+    for act in acts:
+        with pytest.raises(TimeoutError):
+            act()
 
 
 def test_what_is_live_is_not_tried_out(defaults: None, admin: Any) -> None:
