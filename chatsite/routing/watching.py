@@ -3,7 +3,8 @@
 The reaper on duty has it looked at every few seconds. Two spans are compared each time: everything since the canary
 was started, which finds small differences, and the last ten minutes, which find what has just begun to go wrong. The
 live answers of the same time are what it is compared with; a canary that everybody gets has none beside it, and is
-compared with the newest live answers before it. What `router.comparing` says of the tests holds for both spans
+compared with the newest live answers before it: those of the revision that was live before, where this one is as new.
+What `router.comparing` says of the tests holds for both spans
 together, as they share what a look may err.
 """
 
@@ -27,6 +28,7 @@ from workers.jobs import Job
 logger = logging.getLogger(__name__)
 
 NEWEST = 1000  # answers of each revision: more would not say more, and have to be read every few seconds
+FORMER = 10  # revisions that are looked at for enough answers, before it is left at too few
 RECENT = timedelta(minutes=10)
 SPANS = {"start": "Since it was started", "recent": "In the last ten minutes"}
 
@@ -94,6 +96,8 @@ def observe(rollout: Rollout) -> dict[str, Observation]:
     beside = [*_decided(live, since), *(fate for chat, fate in undecided if not rollout.takes(chat))]
     if len(beside) < LEAST_ANSWERS:
         beside = list(_decided(live, None))
+    if len(beside) < LEAST_ANSWERS:
+        beside = _live_before(rollout) or beside
     return {
         "start": Observation(_sample(canary), _sample(beside)),
         "recent": Observation(_sample(_recent(canary)), _sample(_recent(beside, LEAST_ANSWERS))),
@@ -167,6 +171,15 @@ def _decided(revision: int | None, since: datetime | None) -> Iterator[Outcome]:
     wrong = set(newest.values())
     for facts in _read(turns.order_by("-decision_id")):
         yield _outcome(facts, facts.decision in wrong)
+
+
+def _live_before(rollout: Rollout) -> list[Outcome]:
+    """What became of the newest messages of the last revision that was live for long enough; nothing if none was."""
+    former = Revision.objects.exclude(pk=rollout.revision_id).exclude(went_live_at=None).order_by("-went_live_at")
+    for number in former.values_list("number", flat=True)[:FORMER]:
+        if len(found := list(_decided(number, None))) >= LEAST_ANSWERS:
+            return found
+    return []
 
 
 def _undecided(since: datetime) -> Iterator[tuple[Any, Outcome]]:

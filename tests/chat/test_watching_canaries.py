@@ -13,7 +13,7 @@ from chatsite.chat.models import Conversation, Message, Turn
 from chatsite.routing import watching
 from router import rollouts
 from router.models import AuditEntry, Correction, Decision, Revision, Rollout, Safeguards
-from router.revisions import make_revision
+from router.revisions import make_revision, publish
 from workers.jobs import Job
 from workers.models import Completion
 
@@ -138,6 +138,21 @@ def test_only_live_answers_of_the_same_time_count_if_there_are_enough(
     assert watching.observe(canary)["start"].live.errors == 20  # better than none
     answers.many(10, live)
     assert (watching.observe(canary)["start"].live.answers, watching.observe(canary)["start"].live.errors) == (10, 0)
+
+
+def test_a_canary_that_everybody_gets_is_compared_with_what_was_live_before(
+    canary: Rollout, answers: Answers, live: int, admin: Any
+) -> None:
+    answers.many(12, live)
+    answers.many(3, publish(admin).number)
+    Revision.objects.filter(pk=canary.revision_id).update(evaluation={"passes": True})
+    everybody = rollouts.start(Rollout.Kind.CANARY, Revision.objects.get(pk=canary.revision_id), 100, admin)
+    answers.many(12, everybody.revision_id, Status.FAILED, seconds=None)
+    watching.watch()
+    everybody.refresh_from_db()
+    assert (everybody.outcome, everybody.looks) == ("rolled_back", 1)
+    own = rollouts.start(Rollout.Kind.CANARY, Revision.objects.get(pk=live), 100, admin)
+    assert watching.observe(own)["start"].live.answers == 3  # when it was live itself, it was no other
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.QUARANTINED])
