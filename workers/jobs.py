@@ -267,9 +267,9 @@ class Job(models.Model):
         """Out of quarantine, among the failed ones for good. False means that it is not there now."""
         return bool(self._set_aside().update(status=self.Status.FAILED))
 
-    def cancel(self) -> None:
-        """Close it, whether somebody runs it or not; who does finds out at the next `note`. A finished one stays."""
-        self._end(self.all_open().filter(pk=self.pk), self.Status.CANCELLED)
+    def cancel(self) -> bool:
+        """Close it, whether somebody runs it or not; who does finds out at the next `note`. False: it had ended."""
+        return self._end(self.all_open().filter(pk=self.pk), self.Status.CANCELLED)
 
     def note(self, **fields: Any) -> bool:
         """Write how far it is, while this attempt is the running one. False means that it is not."""

@@ -112,6 +112,13 @@ def _queue(replay: Replay) -> Replay:
     return replay
 
 
+@transaction.atomic
+def cancel(replay: Replay, actor: Any) -> None:
+    """Stop a replay; one that has ended stays as it is."""
+    if replay.cancel():  # who cancels has not looked at it: the entry is not one of those that say so
+        AuditEntry.write(actor, AuditEntry.Action.REPLAY, f"Cancelled: {replay}", cancelled=str(replay.pk))
+
+
 # --- The task -----------------------------------------------------------------------------------------------------
 
 

@@ -62,6 +62,13 @@ def start(asked_by: Any, *, cases: Sequence[Case] = (), seed: int = 1, with_enco
 
 
 @transaction.atomic
+def cancel(training: Training, actor: Any) -> None:
+    """Stop a training; one that has ended stays as it is."""
+    if training.cancel():
+        AuditEntry.write(actor, AuditEntry.Action.TRAIN, f"Cancelled a {training}", training=str(training.pk))
+
+
+@transaction.atomic
 def take(training: Training, classifier: Classifier, actor: Any) -> None:
     """Make the classifier that came of a training the draft's."""
     drafts.lock()

@@ -223,6 +223,8 @@ def test_what_is_cancelled_stops_and_keeps_what_it_has(ada: AdminClient, admin: 
     assert not found.save()
     replay.refresh_from_db()
     assert (replay.status, replay.done, replay.flips.count()) == ("cancelled", 1, 1)
+    entry = AuditEntry.objects.get(text="Cancelled: Replay of the draft")
+    assert (entry.actor, entry.detail) == (admin, {"cancelled": str(replay.pk)})
 
 
 def test_what_is_cancelled_before_it_begins_never_does(ada: AdminClient, admin: User, zebras: list[Turn]) -> None:
@@ -237,6 +239,7 @@ def test_cancelling_what_is_finished_changes_nothing(ada: AdminClient, admin: Us
     ada.post(f"/admin/routing/replay/{replay.pk}/cancel/")
     replay.refresh_from_db()
     assert replay.status == "done"
+    assert not AuditEntry.objects.filter(text__startswith="Cancelled").exists()
 
 
 def test_a_message_that_waits_for_its_route_goes_first(

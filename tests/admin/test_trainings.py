@@ -133,6 +133,11 @@ def test_a_cancelled_training_stops_at_its_next_report(ada: AdminClient, monkeyp
     assert run(row).status == "cancelled"
     assert row.classifier is None
     assert "Cancelled." in ada.get(page_of(row)).content.decode()
+    ada.post(f"{LIST}{row.pk}/cancel/")
+    assert [entry.text for entry in AuditEntry.objects.filter(action="train").order_by("pk")] == [
+        "Started a training without the encoder, seed 1",
+        "Cancelled a training without the encoder, seed 1",
+    ]
 
 
 def test_a_training_whose_worker_died_starts_over(ada: AdminClient) -> None:

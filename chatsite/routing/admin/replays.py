@@ -187,7 +187,7 @@ class ReplayAdmin(ModelAdmin):
         """Stop a replay."""
         if not _may_cancel(request):
             raise PermissionDenied
-        get_object_or_404(Replay, pk=pk).cancel()
+        replaying.cancel(get_object_or_404(Replay, pk=pk), request.user)
         return redirect("admin:routing_replay_change", pk)
 
     def flip_view(self, request: HttpRequest, pk: Any, flip_pk: int) -> HttpResponse:

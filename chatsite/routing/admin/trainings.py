@@ -154,7 +154,7 @@ class TrainingAdmin(ModelAdmin):
         """Stop a training."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        get_object_or_404(Training, pk=pk).cancel()
+        training.cancel(get_object_or_404(Training, pk=pk), request.user)
         return redirect("admin:routing_training_change", pk)
 
     def take_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
