@@ -133,6 +133,7 @@ def roll_back(author: Any, to: Revision) -> Revision:
     if to.went_live_at is None:
         raise InvalidPolicyError(f"{to} never was live. Load it into the draft, and publish that.")
     drafts.check(to.snapshot)
+    drafts.lock()  # now, so that nobody changes the draft between this look at it and its replacement
     follows = draft_is_published()
     revision = _add(to.snapshot, to.classifier, author, f"Back to {str(to).lower()}")
     go_live(revision, author)

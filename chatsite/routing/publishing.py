@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
@@ -54,13 +55,21 @@ def publish_past_gate(author: Any, note: str, fingerprint: str) -> Revision:
 
 
 @transaction.atomic
-def publish_measured(author: Any, note: str, fingerprint: str, verdict: Verdict, beside: Revision | None) -> Revision:
-    """Publish a draft that passed beside what was live then.
+def publish_measured(
+    author: Any, note: str, fingerprint: str, verdict: Verdict, beside: Revision | None, **facts: Any
+) -> Revision:
+    """Publish a draft that passed beside what was live then; the audit log says how, and on what if `facts` tell.
 
+    Whatever margin it passed with: with that of the safeguards it has to, or it went past the gate.
     Raises `router.revisions.LiveChangedError`, or as `router.revisions.publish`.
     """
     revisions.check_still_live(beside)
-    return revisions.publish(author, note, expected=fingerprint, evaluation=verdict.summary())
+    revision = revisions.publish(author, note, expected=fingerprint, evaluation=verdict.summary() | facts)
+    margin = Safeguards.current().gate_margin
+    if not replace(verdict, margin=margin).passes:
+        text = f"{revision} went past the gate: it passed with a margin of {verdict.margin:g} instead of {margin:g}."
+        AuditEntry.write(author, AuditEntry.Action.OVERRIDE, text, revision=revision.number)
+    return revision
 
 
 @shared_task(name="routing.check_draft")

@@ -89,6 +89,14 @@ def test_publishing_past_the_gate_is_written_down(worse: None, labelled: Path) -
     assert AuditEntry.objects.get(action="override").text == "Revision 2 went past the gate: hurry"
 
 
+def test_a_wider_margin_is_a_way_past_the_gate(worse: None, labelled: Path) -> None:
+    assert "Revision 2 is live" in routes("publish", "--labelled", labelled, "--margin", "60")
+    text = "Revision 2 went past the gate: it passed with a margin of 60 instead of 1."
+    assert AuditEntry.objects.get(action="override").text == text
+    found = AuditEntry.objects.get(action="publish", detail__revision=2).detail["evaluation"]
+    assert (found["margin"], found["count"], found["labelled"]) == (60, 2, str(labelled))
+
+
 @pytest.mark.parametrize("action", ["override", "import"])
 def test_nothing_happens_that_cannot_be_written_down(
     worse: None, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str

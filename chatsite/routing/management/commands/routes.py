@@ -95,7 +95,8 @@ class Command(BaseCommand):
         fingerprint = drafts.fingerprint(content, classifier.sha256)
         verdict = self._judge(content, classifier, _policy_of(live), options)
         if verdict.passes:
-            revision = _in_words(publishing.publish_measured)(author, note, fingerprint, verdict, live)
+            facts = {"labelled": str(options["labelled"])} if options["labelled"] else {}
+            revision = _in_words(publishing.publish_measured)(author, note, fingerprint, verdict, live, **facts)
         elif options["past_gate"]:
             revision = _in_words(publishing.publish_past_gate)(author, note, fingerprint)
         else:
