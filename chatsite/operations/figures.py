@@ -266,9 +266,7 @@ def _quarantined(kind: type[Job]) -> Any:
 def _set_aside() -> list[SetAside]:
     found = []
     for kind in Job.kinds():
-        rows = _quarantined(kind).order_by("-finished_at")
-        if issubclass(kind, Completion):
-            rows = rows.select_related("model").defer("prompt", "options", "text", "result")
+        rows = kind.with_queues(_quarantined(kind)).order_by("-finished_at")  # without what is large
         found += [_described(job) for job in rows[:MOST_SET_ASIDE]]
     return sorted(found, key=lambda one: one.since, reverse=True)[:MOST_SET_ASIDE]
 

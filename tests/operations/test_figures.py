@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chatsite.operations.figures import Figures, Queue, Waits, figures
+from chatsite.transfer.models import Import
 from tests.processes import pretended_worker
 from workers import failures, presence
 from workers.code import own_code
@@ -153,6 +156,13 @@ def test_what_is_set_aside_is_told_with_its_cause(remote: Model) -> None:
     (one,) = found.set_aside
     assert (one.kind, one.pk, one.cause, one.attempts) == ("workers.completion", str(row.pk), "It ate it.", 3)
     assert one.what == "Generate with Acme large"
+
+
+def test_a_large_file_that_is_set_aside_stays_in_the_database(alice: Any) -> None:
+    Import.objects.create(user=alice, name="all.json", content=b"[]", status="quarantined", finished_at=NOW)
+    with CaptureQueriesContext(connection) as asked:
+        assert [one.what for one in figures().set_aside] == ["Import"]
+    assert not [query["sql"] for query in asked if '"transfer_import"."content"' in query["sql"]]
 
 
 def test_without_redis_the_rows_still_tell(remote: Model, no_redis: None) -> None:
