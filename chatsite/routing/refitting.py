@@ -89,8 +89,8 @@ def _before_corrections(classifier: Classifier) -> Classifier:
 
     Raises `NothingToLearnError` if it has been deleted.
     """
-    while "fitted_on" in classifier.metadata:
-        base = Classifier.objects.filter(pk=classifier.metadata.get("base_sha256")).first()
+    while base_sha := classifier.metadata.get("base_sha256"):
+        base = Classifier.objects.filter(pk=base_sha).first()
         if base is None:
             raise NothingToLearnError(
                 "The classifier that this one was fitted from is gone, so a refit has nothing to start from. "
@@ -110,8 +110,8 @@ def _fit(base: Classifier, samples: Sequence[Sample], trial: Trial) -> bytes:
         trial.advance(min(next(steps), STEPS), STEPS)
 
     fitted = refit(bytes(base.content), samples, SEED, report, encode)
-    marks = sorted({fingerprint(sample.text, sample.context) for sample in samples})
-    return with_metadata(fitted, fitted_on=marks, base_sha256=base.sha256)  # the gate leaves these messages out
+    marks = {fingerprint(sample.text, sample.context) for sample in samples} | {*base.metadata.get("fitted_on", ())}
+    return with_metadata(fitted, fitted_on=sorted(marks), base_sha256=base.sha256)  # the gate leaves these out
 
 
 def _samples(accepted: Sequence[Correction], roles: dict[str, str]) -> list[Sample]:

@@ -16,8 +16,10 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from chatsite.routing.models import Training
 from router import drafts, revisions
+from router.artefact import with_metadata
 from router.labelled import Case
-from router.models import AuditEntry, Classifier, Route
+from router.models import AuditEntry, Classifier, LabelledMessage, Route
+from router.models.labelled import fingerprint
 from workers import attempts
 from workers.jobs import Job
 
@@ -107,7 +109,15 @@ def _run(training: Training) -> None:
         content = fit(samples, training.seed, report, encode if training.with_encoder else None)
     except _NotOursError:
         return
+    if marks := _labelled(training.rows):
+        content = with_metadata(content, fitted_on=marks)  # the gate leaves these messages out
     attempts.close_persistently(training, Job.Status.DONE, classifier=revisions.store_classifier(content))
+
+
+def _labelled(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The fingerprints of those that are in the labelled set; those of all could make an artefact too large."""
+    marks = {fingerprint(row["text"], row["context"]) for row in rows}
+    return sorted(marks & set(LabelledMessage.objects.values_list("fingerprint", flat=True))) if marks else []
 
 
 def _sample(row: Mapping[str, str]) -> Sample:

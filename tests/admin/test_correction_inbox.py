@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chatsite.routing.refitting import refit_classifier
 from router import drafts, reviews, training
+from router.artefact import with_metadata
 from router.classifier import RoleClassifier
 from router.gate import Case, judge
 from router.models import AuditEntry, Classifier, Correction, Draft, Example, LabelledMessage, Revision, Route
@@ -286,11 +287,13 @@ def test_refitting_again_adds_no_weight_and_undoing_all_forgets_all(
 
 def test_the_gate_leaves_out_what_was_learnt(ada: AdminClient, alice: User, base: Classifier) -> None:
     accepted([alice], "brief the board on the merger")
+    trained = with_metadata(bytes(base.content), fitted_on=[Case("hello there", "generate").fingerprint])
+    drafts.set_classifier(store_classifier(trained))  # as one is whose training learnt a message of the labelled set
     refit(ada)
     revision = publish(None)
     policy = policy_of(revision, embed)
     cases = [Case("brief the board on the merger", "generate"), Case("hello there", "generate")]
-    assert judge(cases, policy, None, embed, 1.0, lambda done, total: None).left_out == 1
+    assert judge(cases, policy, None, embed, 1.0, lambda done, total: None).left_out == 2
 
 
 def test_routes_of_one_role_get_examples_that_three_people_stand_for(

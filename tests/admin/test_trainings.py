@@ -14,7 +14,7 @@ from chatsite.routing import training
 from chatsite.routing.models import Training
 from router import drafts, training_data
 from router.classifier import RoleClassifier
-from router.models import AuditEntry, Draft, Revision
+from router.models import AuditEntry, Draft, LabelledMessage, Revision
 from tests.admin.conftest import AdminClient
 from tests.router.conftest import embed, small_samples
 from workers import encoder, reaper
@@ -91,6 +91,7 @@ def test_with_the_encoder_all_models_are_scored(ada: AdminClient) -> None:
 
 
 def test_the_messages_of_a_file_are_learnt(ada: AdminClient) -> None:
+    measured = LabelledMessage.objects.create(text="quibble the zorblax 3", route="classify")
     lines = [f"quibble the zorblax {number},classify" for number in range(12)]
     send(ada, file=file("\n".join(["text,route", *lines])))
     row = run(Training.objects.get())
@@ -98,6 +99,7 @@ def test_the_messages_of_a_file_are_learnt(ada: AdminClient) -> None:
     assert row.classifier is not None
     assert RoleClassifier.load(bytes(row.classifier.content)).tell("quibble the zorblax").role == "classify"
     assert row.classifier.metadata["metrics"]["accuracy_by_source"].keys() == {"message", "own"}
+    assert row.classifier.metadata["fitted_on"] == [measured.fingerprint]  # it proves nothing to the gate
 
 
 @pytest.mark.parametrize(

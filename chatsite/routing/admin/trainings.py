@@ -43,7 +43,7 @@ class TrainingForm(forms.Form):
         widget=UnfoldAdminFileFieldWidget,
         error_messages={"empty": "The file is empty."},
         help_text="JSONL or CSV in UTF-8 with text, route and perhaps context, as for the labelled set. Do not train "
-        "on what you measure with: the gate would prove nothing.",
+        "on what you measure with: the gate leaves out what is in both.",
     )
     with_encoder = forms.BooleanField(
         label="Tune the encoder too",
