@@ -12,6 +12,7 @@ from chatsite.writing.models import Draft
 from tests.backends.fake_provider import FakeProvider
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ask, begin_anew, finish
+from tests.browser.test_interruptions import DEADLINES, LET_TIME_PASS
 from tests.conftest import Connect
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
@@ -69,6 +70,19 @@ def test_what_is_typed_without_a_connection_is_kept_and_is_the_newer_one(page: P
     page.unroute("**/draft/**")
     page.reload()
     expect(typed(page)).to_have_value("typed on a train")
+
+
+def test_a_draft_that_is_lost_on_its_way_holds_up_no_later_one(open_page: OpenPage, alice: Any) -> None:
+    page, held = open_page(alice), list[Any]()
+    page.add_init_script(f"({DEADLINES})()")
+    page.route("**/draft/", lambda route: route.continue_() if held else held.append(route))
+    page.goto("/")
+    with page.expect_request("**/draft/"):
+        typed(page).fill("half")
+    typed(page).fill("half a thought")
+    with page.expect_response("**/draft/"):
+        page.evaluate(LET_TIME_PASS)
+    assert Draft.objects.get().text == "half a thought"
 
 
 def test_commands_are_completed_by_keys(page: Page) -> None:

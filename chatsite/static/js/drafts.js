@@ -4,6 +4,7 @@ import { read, remove, write } from "./kept.js";
 
 const SAVE_MS = 300;
 const POST_MS = 700;
+const PATIENCE_MS = 20_000; // the next one waits for it
 const BEACON_MAX = 60_000; // browsers take no more of a page that is being left
 
 export function load(key) {
@@ -182,7 +183,9 @@ export class Drafts {
 
   async #posted(conversation, content) {
     try {
-      const response = await fetch(this.#form.dataset.draftUrl, { method: "POST", body: this.#body(conversation, content) });
+      const body = this.#body(conversation, content);
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      const response = await fetch(this.#form.dataset.draftUrl, { method: "POST", body, signal });
       const { revision } = await response.json();
       if (!response.ok) return;
       this.#learn(conversation, revision);
