@@ -115,12 +115,13 @@ def edit(user: Any, *, message_id: Any, text: str, client_id: UUID | None = None
 def continue_answer(user: Any, *, reply_id: Any) -> Turn:
     """Send a message that asks for the rest of an answer which its model cut short, by the same route.
 
-    Asking twice sends it once. Raises as `submit` does, and `Http404` for a reply that is whole, or not the person's.
+    Asking twice sends it once, and shows it again. Raises as `submit` does, and `Http404` for a reply that is whole, or
+    not the person's.
     """
     turn = access.reply_or_404(user, reply_id)
     if not (turn.completion and turn.completion.was_cut_short):
         raise Http404("Nothing of it is missing.")
-    return submit(
+    more = submit(
         user,
         text=gettext("Continue where you stopped."),
         conversation_id=turn.conversation_id,
@@ -128,6 +129,8 @@ def continue_answer(user: Any, *, reply_id: Any) -> Turn:
         wanted_route=_usable(user, turn.decision.route if turn.decision else "", turn),
         waits=True,
     )
+    branches.choose(user, message_id=more.pk)
+    return more
 
 
 def again(user: Any, *, reply_id: Any, wanted_route: str = "", wanted_model: str = "") -> Turn:

@@ -134,6 +134,12 @@ async def test_the_rest_of_an_answer_is_asked_for_once_and_by_its_route(
     more = await Turn.objects.select_related("message").aget(pk=first["reply"])
     assert (more.message.text, more.wanted_route) == ("Continue where you stopped.", "generate")
     assert more.message.parent_id == turn.pk
+    async with tab(alice_session) as alice_tab:
+        await alice_tab.send(type="edit", message=str(more.message_id), text="In verse", client_id=first["reply"])
+        await alice_tab.until("accepted")
+        await alice_tab.send(type="continue", reply=str(turn.pk))
+        await alice_tab.until("accepted")
+    assert (await Conversation.objects.aget()).leaf_id == more.pk
 
 
 async def test_what_waits_is_taken_only_after_the_answer_before_it(alice: Any, alice_session: str) -> None:
