@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -88,8 +89,8 @@ def parse(text: str, *, is_elsewhere: bool = False) -> tuple[dict[str, Any], str
         "groups": {name: pk for pk, name in Group.objects.values_list("pk", "name")},
     }
     parsed = [_route(route, number, known, is_elsewhere) for number, route in enumerate(routes, start=1)]
-    names = [route["name"] for route in parsed]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    names = Counter(route["name"] for route in parsed)
+    if twice := next((name for name, count in names.items() if count > 1), None):
         raise FileError(f"The route “{twice}” is there twice.")
     if len(defaults := [route["name"] for route in parsed if route["is_default"]]) > 1:
         raise FileError(f"There is one default route, but these are marked as it: {', '.join(defaults)}.")

@@ -174,7 +174,7 @@ def _csv_rows(number: int, header: str, rest: Iterator[str]) -> Iterator[_Row]:
     names = [name.strip().lower() for name in next(records)[1]]
     if any(len(name) > MAX_CHARACTERS for name in names):
         raise LabelledFileError(_TOO_LONG.format(f"line {number}"))
-    if twice := next((name for name in names if name and names.count(name) > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise LabelledFileError(f"The first line names the column “{twice}” twice.")
     for begins, values in records:
         if not any(value.strip() for value in values):  # spreadsheets write such lines below a table
@@ -259,10 +259,10 @@ def _check_label_column(rows: Sequence[_Row], routes: Collection[str]) -> None:
 def _check_column(rows: Sequence[_Row], column: str) -> None:
     without = [row.line for row in rows if column not in row.values]
     if len(without) == len(rows):
-        found = ", ".join(f"“{_cut(name)}”" for name in rows[0].values)
+        found = [f"“{_cut(name)}”" for name in rows[0].values]
         raise LabelledFileError(
-            f"There is no column “{column}”. The file has {found or 'no columns'}; it needs “text” and “route”, and "
-            "may have “context”."
+            f"There is no column “{column}”. The file has {_listed(found) if found else 'no columns'}; it needs “text” "
+            "and “route”, and may have “context”."
         )
     if without:
         raise LabelledFileError(f"“{column}” is missing in {_named(without)}.")

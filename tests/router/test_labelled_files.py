@@ -97,7 +97,7 @@ def test_what_is_no_text_in_utf_8_is_named(content: bytes, complaint: str) -> No
         ("text,route,label\na,x,generate\nb,x,classify\n", "it is “label” that holds the names of routes"),
         ("text,label\na,generate\n", "“label” holds the names of routes. Call that column “route”"),
         ("hello,generate\nspam?,classify\n", "has to name the columns"),
-        ("message,route\na,generate\n", "There is no column “text”. The file has “message”, “route”"),
+        ("message,route\na,generate\n", "There is no column “text”. The file has “message” and “route”; it"),
         ("text,text,route\na,b,generate\n", "names the column “text” twice"),
     ],
 )
@@ -158,6 +158,11 @@ def test_a_text_that_is_too_long_is_named(length: int) -> None:
 @pytest.mark.parametrize("length", [MAX_CHARACTERS + 1, 200_000])
 def test_a_text_that_is_no_table_at_all_is_too_long_for_its_first_line(length: int) -> None:
     assert "there is a longer one in line 1" in refusal("x" * length)
+
+
+def test_of_many_columns_a_few_are_named_and_at_once() -> None:
+    header = ",".join(map(str, range(200_000)))
+    assert "The file has “0”, “1”, “2”, “3”, “4” and 199,995 more; it needs" in refusal(header + "\n" + "a," * 199_999)
 
 
 def test_columns_that_are_many_take_no_longer_than_their_values() -> None:
