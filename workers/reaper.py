@@ -53,7 +53,7 @@ SCANS_IN_NO_HAND = 2
 # for its lease and for this.
 LOST_AFTER_SECONDS = 1.0
 LOOK_SECONDS = 0.5  # between two looks at the queues; less than the above, see `broker.lost`
-DUTY_SECONDS = 3
+DUTY_SECONDS = 2  # after which another reaper takes over from one that was killed
 LINE_SECONDS = 1.0
 ROUND_SECONDS = 5
 # How often a job that runs alone may die together with its witness: then somebody kills workers, or it takes whole
@@ -104,7 +104,7 @@ class Reaper:
                     self.scan()
                     self._update_line()
                     self._make_round()
-                client().set(looking_key(socket.gethostname()), 1, ex=DUTY_SECONDS)
+                client().set(looking_key(socket.gethostname()), 1, ex=2 * DUTY_SECONDS)
             except (redis.RedisError, DatabaseError, OperationalError) as error:
                 logger.warning("The scan failed and will be repeated: %s", error)
                 self._be_patient()  # leases may have run out only because nobody could renew them
@@ -146,7 +146,8 @@ class Reaper:
         if client().get("reaper") == self._token.encode():
             client().expire("reaper", DUTY_SECONDS)
             return True
-        self._line = Line()  # another one tells people more than this one knows of
+        # Another one sees more, and tells people more, than this one knows of.
+        self._in_no_hand, self._line = {}, Line()
         return False
 
     def _leave_duty(self) -> None:
