@@ -153,7 +153,10 @@ def _note(key: TaskKey) -> str:
 
 
 def _key(message: bytes) -> TaskKey | None:
-    """The job of a message in a list of Redis; None for a task that is no job."""
-    # Celery writes the arguments into a header for people to read: "['<id>', <attempt>]".
-    found = _JOB.fullmatch(orjson.loads(message)["headers"].get("argsrepr") or "")
+    """The job of a message in a list of Redis; None for a task that is no job, and for what others put there."""
+    try:
+        # Celery writes the arguments into a header for people to read: "['<id>', <attempt>]".
+        found = _JOB.fullmatch(orjson.loads(message)["headers"]["argsrepr"])
+    except (ValueError, LookupError, TypeError):
+        return None
     return (found[1], int(found[2])) if found else None

@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from workers import broker
 from workers.broker import RabbitQueues, RedisQueues
+from workers.connections import client
 from workers.models import Completion
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,8 @@ def test_a_job_in_a_list_of_redis_is_not_lost() -> None:
     keys = {(str(job.pk), job.attempt) for job in (published, never_published)}
     assert broker.lost({"remote": keys}) == {(str(never_published.pk), 2)}
     assert broker.lost({}) == set()
+    client().rpush("remote", "of another program", b"[1]", b'{"body": ""}', b'{"headers": {"argsrepr": null}}')
+    assert broker.lost({"remote": keys}) == {(str(never_published.pk), 2)}
 
 
 def test_the_depth_of_a_queue_counts_what_goes_first_too() -> None:
