@@ -43,6 +43,7 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
         self.user = self.scope["user"]
         self.language = languages.of_socket(self.scope)
         await self.accept()
+        self.scope["headers"].clear()  # nobody reads them any more, and a tab may stay for days
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
             return
