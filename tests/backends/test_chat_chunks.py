@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import orjson
@@ -32,6 +33,10 @@ def event(**chunk: object) -> bytes:
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
+def batched_pairs(data: bytes) -> list[bytes]:
+    return [data[start : start + 2] for start in range(0, len(data), 2)]
+
+
 def delta(**fields: object) -> bytes:
     return event(choices=[{"index": 0, "delta": fields, "finish_reason": None}])
 
@@ -41,6 +46,22 @@ def test_any_text_survives_any_size_of_chunks(text: str, size: int) -> None:
     stream = b"".join(delta(content=character) for character in text)
     answer = AnswerReader("host")
     assert "".join(answer.feed(stream[i : i + size]) for i in range(0, len(stream), size)) == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_halves_of_characters_are_put_together(text: str) -> None:
+    """As servers send them that write JSON in ASCII, token by token, where a token ends within a character."""
+    units = [pair.decode("utf-16-le", "surrogatepass") for pair in batched_pairs(text.encode("utf-16-le"))]
+    answer = AnswerReader("host")
+    pieces = [{"choices": [{"index": 0, "delta": {"content": unit}}]} for unit in units]
+    assert "".join(answer.feed(f"data: {json.dumps(piece)}\n\n".encode()) for piece in pieces) == text
+
+
+def test_a_half_that_stays_alone_costs_no_more_than_itself() -> None:
+    answer = AnswerReader("host")
+    half = b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n'
+    texts = [answer.feed(one) for one in (half, delta(content="!"), half, event(choices=[], usage={}))]
+    assert texts == ["", "\ud83d!", "", ""]
 
 
 @settings(max_examples=50)

@@ -6,6 +6,7 @@ fields that matter are taken from the JSON (`bench/upstream_reading.py` measures
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -27,6 +28,7 @@ class AnswerReader:
     def __init__(self, host: str) -> None:
         self._host = host
         self._events = EventSplitter()
+        self._half = ""  # of a character whose other half is in the next piece
         self.finish_reason = ""
         self.has_end_marker = False
         self.is_progressing = False  # the last bytes brought a token: of the text, or of the thinking before it
@@ -36,21 +38,25 @@ class AnswerReader:
     def feed(self, received: bytes) -> str:
         """The text in `received`. Raises `WorkerError` for garbage and for errors that the provider reports."""
         self.is_progressing = False
-        return "".join([self._read(event) for event in self._events.feed(received)])
+        text = self._half + "".join([self._read(event) for event in self._events.feed(received)])
+        if text.isascii():
+            return text
+        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        return _whole(text.removesuffix(self._half))
 
     def _read(self, event: bytes) -> str:
         if self.has_end_marker or event.startswith(END_MARKER):
             self.has_end_marker = True
             return ""
         try:
-            chunk = orjson.loads(event)
+            chunk = _parse(event)
             if error := chunk.get("error"):
                 raise reported_error(self._host, error)
             if usage := chunk.get("usage"):
                 self._count(usage)
             choices = chunk.get("choices")
             return self._choose(choices[0]) if choices else ""
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
             raise StreamCutError(f"{self._host} sent something that is not a piece of an answer.") from error
 
     def _choose(self, choice: dict[str, Any]) -> str:
@@ -66,6 +72,18 @@ class AnswerReader:
     def _count(self, usage: dict[str, Any]) -> None:
         self.prompt_tokens = _count_or_none(usage.get("prompt_tokens"))
         self.completion_tokens = _count_or_none(usage.get("completion_tokens"))
+
+
+def _parse(event: bytes) -> Any:
+    try:
+        return orjson.loads(event)
+    except orjson.JSONDecodeError:  # it does not take halves of characters, which JSON allows
+        return json.loads(event)
+
+
+def _whole(text: str) -> str:
+    """The text with halves of characters put together; what is left of them stays as it is."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _count_or_none(value: object) -> int | None:
