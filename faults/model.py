@@ -142,10 +142,9 @@ class Answers(RuleBasedStateMachine):
             return
         if worker.cancellation.is_set():
             status = Job.Status.CANCELLED
-        if worker.job.close(status, text=worker.text):
-            if tells:
-                worker.write(ENDS[status], length=len(worker.text))
-            self.workers.remove(worker)
+        self.workers.remove(worker)
+        if worker.job.close(status, text=worker.text) and tells:
+            worker.write(ENDS[status], length=len(worker.text))
 
     @precondition(lambda self: self.writing)
     @rule(number=pick)
