@@ -118,8 +118,8 @@ def publish(author: Any, note: str = "", *, expected: str = "", **facts: Any) ->
     """Make the draft the live revision, and write that into the audit log. Raises as `make_revision`."""
     revision = make_revision(author, note, expected=expected, **facts)
     go_live(revision, author)
-    facts = {"revision": revision.number, "evaluation": revision.evaluation}
-    AuditEntry.write(author, Action.PUBLISH, f"{revision} is live: {revision.note}", **facts)
+    text = f"{revision} is live: {revision.note}"
+    AuditEntry.write(author, Action.PUBLISH, text, revision=revision.number, evaluation=revision.evaluation)
     return revision
 
 

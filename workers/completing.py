@@ -103,7 +103,7 @@ def _longest(completion: Completion, tries: list[_Answer]) -> _Answer:
 
     An earlier attempt's may be that one too.
     """
-    text, name = completion.written_before()
+    text, name = completion.written_in(completion.attempt - 1)
     longest = max(reversed(tries), key=lambda answer: len(answer.text), default=_Answer(None))
     return longest if len(longest.text) >= len(text) else _Answer(Model.objects.filter(name=name).first(), [text])
 

@@ -269,17 +269,18 @@ class Completion(Job):
         return self.text
 
     def _end(self, still: models.QuerySet[Any], status: str, **fields: Any) -> bool:
-        """Where nobody runs it who could say what it is left with, it is what an earlier attempt has written."""
+        """Where nobody runs it who could say what it is left with, it is the most that was written of it."""
         if status in (self.Status.CANCELLED, self.Status.QUARANTINED) and "text" not in fields:
-            fields["text"] = self.written_before().text
+            was_running = status == self.Status.QUARANTINED  # what only waited has written nothing in this attempt
+            fields["text"] = self.written_in(self.attempt if was_running else self.attempt - 1).text
         return super()._end(still, status, **fields)
 
-    def written_before(self) -> Written:
-        """The most that an earlier attempt has written; nothing if Redis does not say."""
+    def written_in(self, attempts: int) -> Written:
+        """The most that one of so many first attempts has written; nothing if Redis does not say."""
         try:
-            return stream.written_before(self.reply_id, self.attempt) if self.attempt > 1 else Written()
+            return stream.written(self.reply_id, attempts) if attempts else Written()
         except redis.RedisError as error:
-            logger.warning("What was written of %s before attempt %d is lost: %s", self.pk, self.attempt, error)
+            logger.warning("What was written of %s in %d attempts is lost: %s", self.pk, attempts, error)
             return Written()
 
     def usage(self) -> dict[str, Any]:

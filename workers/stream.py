@@ -98,13 +98,13 @@ def append(reply_id: UUID, attempt: int, kind: str, data: dict[str, Any], text: 
     _append([(place, entry) for entry in entries])
 
 
-def written_before(reply_id: UUID, attempt: int) -> Written:
-    """The most that a try of an earlier attempt has written: what readers see until a later one is as long.
+def written(reply_id: UUID, attempts: int) -> Written:
+    """The most that a try in the first `attempts` (from 1) has written: what readers see until another is as long.
 
     Raises `redis.RedisError`.
     """
     most, model, pieces = Written(), "", list[str]()
-    for entry in client().xrange(stream_key(reply_id), max=f"({attempt}-0"):
+    for entry in client().xrange(stream_key(reply_id), max=str(attempts)):
         event = Event.from_entry(*entry)
         if event.kind in (Kind.STARTED, Kind.RESET):
             most = _longer(most, Written("".join(pieces), model))

@@ -117,11 +117,21 @@ def test_it_stays_when_the_next_attempt_is_stopped_before_it_begins(alice: Any) 
     assert ended(turn.completion) == ("cancelled", "Once upon a time")
 
 
-def test_it_stays_when_the_next_attempt_ends_its_process(interrupted: Completion) -> None:
+@pytest.mark.parametrize(
+    ("more", "left"), [("", "Once upon a time"), ("Once upon a time, by", "Once upon a time, by")]
+)
+def test_the_most_of_it_stays_when_the_next_attempt_ends_its_process(
+    interrupted: Completion, more: str, left: str
+) -> None:
     claimed = Completion.claim(interrupted.pk, 2)
     assert claimed
+    writer = StreamWriter(interrupted.reply_id, 2, Cancellation())
+    writer.event(Kind.STARTED, model="first")
+    if more:
+        writer.delta(more)
+    assert writer.flush(10)
     isolation.quarantine(claimed, "Its process died twice.")
-    assert ended(interrupted) == ("quarantined", "Once upon a time")
+    assert ended(interrupted) == ("quarantined", left)
 
 
 def _stop_the_fourth(provider: FakeProvider, lease: Any) -> None:
