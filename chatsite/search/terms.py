@@ -9,13 +9,15 @@ from dataclasses import dataclass
 MOST_CHARACTERS = 200
 MOST_TERMS = 12
 
+ACCENTS = re.compile("[\u0300-\u036f]+")  # of letters that are taken apart; other scripts have marks that matter
+
+_RUN = re.compile("[LN][LMN]*")  # of kinds of characters
 _TERM = re.compile(r'["“„]([^"”“]*)["”“]|(\S+)')
-_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
 class Term:
-    """Words that stand side by side; with `is_prefix`, the last of them may go on."""
+    """Words that stand side by side, as they were typed; with `is_prefix`, the last of them may go on."""
 
     words: tuple[str, ...]
     is_prefix: bool
@@ -23,16 +25,20 @@ class Term:
     @property
     def pattern(self) -> str:
         """A regular expression that finds the term in a folded text."""
-        words = r"[\W_]+".join(map(re.escape, self.words))
+        words = r"[\W_]+".join(re.escape(fold(word)) for word in self.words)
         return r"(?<![^\W_])" + words + (r"[^\W_]*" if self.is_prefix else r"(?![^\W_])")
 
 
 class _Folding(dict[int, str]):
-    """Each character in small and without its diacritics, as one character, so that places stay the same."""
+    """Each character in small and without its accents, as one character, so that places stay the same.
+
+    What else a character is made of, as a Korean syllable or a Japanese one with its mark, tells it from others.
+    """
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        folded = unicodedata.normalize("NFD", character)[0].lower()
+        without = ACCENTS.sub("", unicodedata.normalize("NFD", character))
+        folded = (without if len(without) == 1 else character).lower()
         self[code] = folded if len(folded) == 1 else character
         return self[code]
 
@@ -41,15 +47,21 @@ _folding = _Folding()
 
 
 def fold(text: str) -> str:
-    """The text in small letters and without diacritics, as long as it was."""
+    """The text in small letters and without accents, as long as it was."""
     return text.translate(_folding)
 
 
 def parse(text: str) -> list[Term]:
     """The terms of what somebody typed; what has no letter and no digit is none."""
     terms = []
-    for match in _TERM.finditer(text[:MOST_CHARACTERS]):
+    for match in _TERM.finditer(unicodedata.normalize("NFC", text)[:MOST_CHARACTERS]):
         phrase, word = match.groups()
-        if words := tuple(_WORD.findall(fold(phrase if phrase is not None else word))):
+        if words := _words(phrase if phrase is not None else word):
             terms.append(Term(words, is_prefix=phrase is None))
     return terms[:MOST_TERMS]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The runs of letters, digits and the marks that belong to letters, as the vowels of Hindi do."""
+    kinds = "".join(unicodedata.category(character)[0] for character in text)
+    return tuple(text[run.start() : run.end()] for run in _RUN.finditer(kinds))

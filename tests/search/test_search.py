@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -148,6 +149,32 @@ def test_files_are_found_by_their_names_and_their_texts_where_they_were_sent(
     assert found(alice, "beluga") == []
     theirs.delete()
     assert found(bob, "walrus") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("한국어 공부", "한국"),
+        ("한국어 공부", unicodedata.normalize("NFD", "한국")),
+        ("がんばって", "がんば"),
+        ("ガイドブック", "ガイド"),
+        ("Это мой дом", "мой"),
+        ("Где ёлка?", "ёлк"),
+        ("Η οδός Αθηνάς", "Οδός"),
+        ("मैं हिन्दी बोलता हूँ", "हिन्दी"),
+        ("मैं हिन्दी बोलता हूँ", '"हिन्दी बोलता"'),
+        ("বাংলা ভাষা", "বাংলা"),
+        ("தமிழ் மொழி", "தமிழ்"),
+        ("العَرَبِيَّة لغة", "العَرَبِيَّة"),
+        ("שָׁלוֹם עולם", "שָׁלוֹם"),
+    ],
+)
+def test_words_of_every_script_are_found_as_they_are_written(alice: Any, text: str, query: str) -> None:
+    rows.turn(alice, text, "")
+    Conversation.objects.update(title="")
+    [place] = places(alice, query)
+    assert "<mark>" in place
+    assert not any(found(alice, other) for other in ("하고요", "かんば", "мир", "हर", "שלג"))
 
 
 def test_every_part_of_a_long_message_is_found(alice: Any) -> None:
