@@ -97,6 +97,21 @@ def test_nothing_after_the_end_marker_counts() -> None:
     assert answer.has_end_marker
 
 
+@pytest.mark.parametrize("after", [{"usage": "none"}, {"error": "no usage"}, {"choices": [{"delta": {"content": 1}}]}])
+def test_what_is_wrong_after_the_finish_reason_takes_nothing_away(after: dict[str, object]) -> None:
+    answer = AnswerReader("host")
+    finish = event(choices=[{"delta": {"content": "b"}, "finish_reason": "stop"}])
+    assert answer.feed(delta(content="a") + finish + event(**after)) == "ab"
+    assert answer.finish_reason == "stop"
+
+
+def test_a_finish_reason_beside_garbage_ends_nothing() -> None:
+    answer = AnswerReader("host")
+    with pytest.raises(StreamCutError):
+        answer.feed(event(choices=[{"delta": {"content": 1}, "finish_reason": "stop"}]))
+    assert not answer.finish_reason
+
+
 def test_the_first_finish_reason_counts() -> None:
     answer = AnswerReader("host")
     answer.feed(event(choices=[{"delta": {}, "finish_reason": "length"}]))

@@ -39,6 +39,16 @@ def test_comments_and_other_fields_are_no_data() -> None:
     assert split([b": ping\nevent: x\nid: 7\nretry: 5\ndatabase: y\ndata: a\n\n\n\n"]) == [b"a"]
 
 
+def test_a_byte_order_mark_at_the_beginning_is_no_part_of_the_first_line() -> None:
+    stream = b"\xef\xbb\xbfdata: a\n\n"
+    assert split([stream]) == split([stream[i : i + 1] for i in range(len(stream))]) == [b"a"]
+
+
+@pytest.mark.parametrize("empty", [b"data:\n\n", b"data: \n\n", b"data\n\n"])
+def test_an_event_without_data_is_none(empty: bytes) -> None:
+    assert split([empty, b"data: a\n\n"]) == [b"a"]
+
+
 def test_an_event_that_does_not_end_is_none() -> None:
     assert split([b"data: a\n"]) == []
 

@@ -29,6 +29,7 @@ class AnswerReader:
         self._host = host
         self._events = EventSplitter()
         self._half = ""  # of a character whose other half is in the next piece
+        self.has_begun = False  # anything has come that could be a piece of an answer
         self.finish_reason = ""
         self.has_end_marker = False
         self.is_progressing = False  # the last bytes brought a token: of the text, or of the thinking before it
@@ -36,7 +37,10 @@ class AnswerReader:
         self.completion_tokens: int | None = None
 
     def feed(self, received: bytes) -> str:
-        """The text in `received`. Raises `WorkerError` for garbage and for errors that the provider reports."""
+        """The text in `received`. Raises `WorkerError` for garbage and for errors that the provider reports.
+
+        Neither changes an answer that has its finish reason already, also if they come in one piece with it.
+        """
         self.is_progressing = False
         text = self._half + "".join([self._read(event) for event in self._events.feed(received)])
         if text.isascii():
@@ -45,26 +49,29 @@ class AnswerReader:
         return _whole(text.removesuffix(self._half))
 
     def _read(self, event: bytes) -> str:
+        self.has_begun = True
         if self.has_end_marker or event.startswith(END_MARKER):
             self.has_end_marker = True
             return ""
         try:
             chunk = _parse(event)
-            if error := chunk.get("error"):
+            if (error := chunk.get("error")) and not self.finish_reason:
                 raise reported_error(self._host, error)
             if usage := chunk.get("usage"):
                 self._count(usage)
             choices = chunk.get("choices")
             return self._choose(choices[0]) if choices else ""
         except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
+            if self.finish_reason:
+                return ""
             raise StreamCutError(f"{self._host} sent something that is not a piece of an answer.") from error
 
     def _choose(self, choice: dict[str, Any]) -> str:
-        self.finish_reason = self.finish_reason or str(choice.get("finish_reason") or "")
         delta = choice.get("delta") or {}
         text = delta.get("content") or ""
         if not isinstance(text, str):
             raise TypeError
+        self.finish_reason = self.finish_reason or str(choice.get("finish_reason") or "")
         if text or delta.get("reasoning_content") or delta.get("reasoning"):
             self.is_progressing = True
         return text

@@ -5,6 +5,8 @@ After "Interpreting an event stream" of the HTML standard; only the `data` field
 
 from __future__ import annotations
 
+import codecs
+
 from workers.errors import StreamCutError
 
 MAX_EVENT_BYTES = 1_000_000
@@ -18,6 +20,7 @@ class EventSplitter:
         self._data: list[bytes] = []  # lines of an event that has not ended yet
         self._data_bytes = 0
         self._ended_with_cr = False
+        self._is_at_start = True
 
     def feed(self, received: bytes) -> list[bytes]:
         """The events that end in `received`. Raises `StreamCutError` for one over `MAX_EVENT_BYTES`."""
@@ -36,7 +39,10 @@ class EventSplitter:
         return events
 
     def _end_line(self, line: bytes) -> bytes | None:
-        """Take in one line; an empty one ends the event and gives its data."""
+        """Take in one line; an empty one ends the event and gives its data, if there is any."""
+        if self._is_at_start:
+            self._is_at_start = False
+            line = line.removeprefix(codecs.BOM_UTF8)
         if line.startswith(b"data:"):
             self._data.append(line[5:].removeprefix(b" "))
             self._data_bytes += len(line)
@@ -45,7 +51,7 @@ class EventSplitter:
             event = b"\n".join(self._data)
             self._data.clear()
             self._data_bytes = 0
-            return event
+            return event or None
         return None
 
     def _check_size(self) -> None:
