@@ -16,7 +16,8 @@ What it does is chosen by the name of the model: parts joined with `-`, of which
     nousage         refuses `stream_options`                       newname       wants `max_completion_tokens`
     toolong         400 context_length_exceeded                    redirect      302
     gzip            says that the answer is compressed             json          answers without streaming
-    hugeerror       500 with an endless body
+    hugeerror       500 with an endless body              body400         any status; the last message as JSON body
+    page            200 with a page of HTML
 
 It records each request: `body`, `headers`, and two events: `fell_silent` when it hangs or waits at the gate, and
 `hung_up` when the client has closed early.
@@ -164,6 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait(None)
         if self.does.get("gate") == "":
             self._wait(self.server.provider.gate)
+        if status := self.does.get("body"):
+            return self._json(int(status), json.loads(request.body["messages"][-1]["content"]))
+        if "page" in self.does:
+            return self._json(200, "<!doctype html>", {"Content-Type": "text/html; charset=utf-8"})
         if "json" in self.does:
             return self._json(200, {"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]})
         self._begin()
@@ -268,7 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _close_body(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
 
-    def _json(self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def _json(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():

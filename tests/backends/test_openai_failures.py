@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import traceback
@@ -39,7 +40,8 @@ FAILURES: dict[str, type[WorkerError]] = {
     "garbage3": StreamCutError,
     "longline": StreamCutError,
     "gzip": StreamCutError,
-    "json": StreamCutError,
+    "json": ProviderRefusedError,
+    "page": ProviderRefusedError,
     "endless": StreamCutError,
     "hugeerror": StreamCutError,
     "failing3": BackendUnavailableError,
@@ -79,6 +81,29 @@ def test_no_error_shows_the_key(run_of: RunOf, model: str) -> None:
 def test_the_providers_own_message_is_passed_on(run_of: RunOf) -> None:
     with pytest.raises(ProviderRefusedError, match="Simulated failure 403"):
         read(backend, run_of("error403"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "said"),
+    [
+        (422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 9"}, ContextTooLongError, "must be <= 9"),
+        (400, {"error": "The model 'x' does not exist"}, UnknownModelError, "'x' does not exist"),
+        (400, [{"error": {"code": 400, "message": "Key not valid"}}], ProviderRefusedError, "Key not valid"),
+        (422, {"detail": [{"loc": ["body"], "msg": "Field required"}]}, ProviderRefusedError, "Field required"),
+        (400, {"error": {"message": "The input token count (9) exceeds the most"}}, ContextTooLongError, "count"),
+        (429, {"error": {"message": "Too many tokens, please wait."}}, RateLimitedError, "please wait"),
+        (200, {"error": "Unexpected endpoint (POST /x)"}, BackendUnavailableError, "Unexpected endpoint"),
+        (400, [[[[[[]]]]]], ProviderRefusedError, "400"),
+        (400, {"message": 7, "error": None}, ProviderRefusedError, "400"),
+    ],
+)
+def test_an_error_is_read_in_whatever_it_is_wrapped(
+    run_of: RunOf, status: int, body: Any, expected: type[WorkerError], said: str
+) -> None:
+    prompt = [{"role": "user", "content": json.dumps(body)}]
+    with pytest.raises(WorkerError, match=said) as raised:
+        read(backend, run_of(f"body{status}", prompt=prompt))
+    assert type(raised.value) is expected
 
 
 def test_what_came_before_the_cut_was_delivered(run_of: RunOf) -> None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from workers.backends.base import Backend, Cancellation, Deltas, Outcome, Run
 from workers.backends.calls import Call, client
 from workers.backends.chat_chunks import AnswerReader
-from workers.backends.provider_errors import status_error
+from workers.backends.provider_errors import no_stream_error, status_error
 from workers.backends.sampling import sampling
 from workers.errors import (
     BackendUnavailableError,
@@ -35,6 +35,7 @@ USAGE_SECONDS = 1.0  # how long the usage and the end marker may take after the 
 LAST_BYTES_SECONDS = 0.1  # and the end of the response after the end marker
 CHECK_TOKENS = 8
 NAMES_SHOWN = 10
+ERROR_BYTES = 10_000  # of a response that is no answer: what is read of it
 
 
 class OpenAICompatibleBackend(Backend):
@@ -137,9 +138,12 @@ def _refused_parameters(error: openai.APIStatusError) -> set[str]:
 def _read(response: httpx2.Response, call: Call, cancellation: Cancellation) -> Deltas:
     """Yield the text as it comes. What follows the finish reason may be late or missing; the answer stands."""
     answer = AnswerReader(call.host)
+    beginning = b""
     try:
         for received in response.iter_raw():
             text = answer.feed(received)
+            if not answer.has_begun:
+                beginning = (beginning + received)[:ERROR_BYTES]
             if cancellation.is_set():
                 break
             if text:
@@ -156,6 +160,8 @@ def _read(response: httpx2.Response, call: Call, cancellation: Cancellation) -> 
     except httpx2.HTTPError:
         pass  # the connection broke; whether the answer was complete by then is decided below
     if not cancellation.is_set():
+        if not answer.has_begun:
+            raise no_stream_error(call.host, response.headers.get("content-type", ""), beginning)
         _check_finish(answer.finish_reason, call.host)
     return Outcome(
         prompt_tokens=answer.prompt_tokens,

@@ -5,10 +5,12 @@ The texts are for admins. They carry at most the provider's own one-line message
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -20,6 +22,7 @@ from workers.errors import (
     ContextTooLongError,
     ProviderRefusedError,
     RateLimitedError,
+    StreamCutError,
     UnknownModelError,
     WorkerError,
 )
@@ -27,7 +30,8 @@ from workers.errors import (
 MAX_MESSAGE_CHARACTERS = 200
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|window|size)|(length|window|size) of the context|(prompt|input).{0,20}too long"
-    r"|too many (input )?tokens",
+    r"|too many (input )?tokens|inputs\W{1,3}(tokens|must have)|token count.{0,30}exceeds"
+    r"|maximum (prompt|model) length",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
@@ -37,8 +41,10 @@ _NO_MODEL = re.compile(
 
 def status_error(host: str, error: openai.APIStatusError, api_key: str) -> WorkerError:
     """The error that an HTTP status from `host` stands for."""
-    wait = retry_after(error.response.headers)
-    return _error(host, error.status_code, error.code or error.type or "", _message(error.body, api_key), wait)
+    headers = error.response.headers
+    is_page = isinstance(error.body, str) and "json" not in headers.get("content-type", "")
+    said = "" if is_page else _message(error.body, api_key)
+    return _error(host, error.status_code, error.code or error.type or "", said, retry_after(headers))
 
 
 def reported_error(host: str, error: object) -> WorkerError:
@@ -47,6 +53,19 @@ def reported_error(host: str, error: object) -> WorkerError:
     code = str(details.get("code") or details.get("type") or "")
     status = int(code) if re.fullmatch(r"[1-5]\d\d", code) else _STATUS_OF_CODE.get(code, 500)
     return _error(host, status, code, _message(details, ""), 1.0)
+
+
+def no_stream_error(host: str, kind: str, body: bytes) -> WorkerError:
+    """What a response means that is no stream of events although it began well; `kind` is its content type."""
+    with suppress(ValueError, RecursionError):
+        answer = json.loads(body)
+        if isinstance(answer, Mapping) and answer.get("error"):
+            return reported_error(host, answer["error"])
+    if kind.startswith(("text/html", "application/json")):
+        return ProviderRefusedError(
+            f"{host} does not answer with a stream of events. Is the base URL right, up to and including its /v1?"
+        )
+    return StreamCutError(f"{host} ended the answer before it began.")
 
 
 _STATUS_OF_CODE = {
@@ -67,10 +86,10 @@ def _error(host: str, status: int, code: str, message: str, retry_after_seconds:
         return ProviderRefusedError(f"{host} does not accept the key (401). Enter it again.")
     if status == 404 or code == "model_not_found" or (status in (400, 422) and _NO_MODEL.search(message)):
         return UnknownModelError(f"{host} does not know this model, or the base URL is a wrong one ({status}){said}")
-    if status == 413 or code.startswith(("context_length", "exceed_context")) or _TOO_LONG.search(message):
-        return ContextTooLongError(f"{host} cannot take a prompt this long ({status}){said}")
     if status == 429 and code != "insufficient_quota":
         return RateLimitedError(f"{host} asks for fewer requests (429){said}", retry_after_seconds)
+    if status == 413 or code.startswith(("context_length", "exceed_context")) or _TOO_LONG.search(message):
+        return ContextTooLongError(f"{host} cannot take a prompt this long ({status}){said}")
     if status in (408, 504):
         return BackendUnavailableError(f"{host} gave up waiting for its model ({status}){said}")
     if status >= 500:
@@ -82,15 +101,26 @@ def _error(host: str, status: int, code: str, message: str, retry_after_seconds:
 
 def _message(body: Any, api_key: str) -> str:
     """The provider's message as one short line, without the key."""
-    found = (body.get("message") or body.get("detail")) if isinstance(body, Mapping) else None
-    if not isinstance(found, str):
-        return ""
+    found = _said(body)
     line = " ".join(found[:4000].split())
     line = "".join(character for character in line if character.isprintable())
     if api_key:
         line = line.replace(api_key, secrets.MASK)
     line = secrets.masked(line)
     return line if len(line) <= MAX_MESSAGE_CHARACTERS else line[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+
+
+_SAID_UNDER = ("message", "detail", "error", "msg")
+
+
+def _said(body: Any) -> str:
+    """The words in an error object, however servers wrap them: in objects, in lists, or in nothing at all."""
+    for _ in range(5):
+        if isinstance(body, list):
+            body = body[:1] and body[0]
+        elif isinstance(body, Mapping):
+            body = next((body[name] for name in _SAID_UNDER if body.get(name)), "")
+    return body if isinstance(body, str) else ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
