@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from chatsite.chat import access, branches
 from chatsite.chat.models import Conversation, Message, Turn
@@ -37,6 +36,8 @@ logger = logging.getLogger(__name__)
 CONTEXT_CHARACTERS = 400
 # What its queue and the prompt for it depend on.
 _NEEDED_OF_A_MODEL = ("worker_group", "context_window", "max_output_tokens", "provider__kind")
+# Not the prompts, of which each has all that was said before it.
+_NEEDED_OF_HISTORY = ("parent", "role", "text", "attachment_count", "turn__completion__text")
 
 
 class NoModelError(WorkerError):
@@ -146,7 +147,7 @@ def previewed(user: Any, conversation: Conversation | None, text: str, attached:
 
 
 def _next_message(conversation: Conversation) -> Message:
-    return Message(conversation=conversation, parent_id=branches.leaf_of(conversation), created_at=timezone.now())
+    return Message(conversation=conversation, parent_id=branches.leaf_of(conversation))
 
 
 def stored_request(turn: Turn, decision: Decision) -> Request:
@@ -297,8 +298,8 @@ def _history(message: Message) -> list[Said]:
     """What was said before this message on its branch, oldest first; answers that never came are left out."""
     if message.parent_id is None:
         return []
-    earlier = Message.objects.filter(conversation=message.conversation_id, created_at__lt=message.created_at)
-    by_id: dict[Any, Message] = {entry.pk: entry for entry in earlier.select_related("turn__completion")}
+    entries = Message.objects.filter(conversation=message.conversation_id).select_related("turn__completion")
+    by_id: dict[Any, Message] = {entry.pk: entry for entry in entries.only(*_NEEDED_OF_HISTORY)}
     path: list[Message] = []
     parent_id: UUID | None = message.parent_id
     while parent_id in by_id:

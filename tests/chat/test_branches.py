@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import Http404
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from chatsite.chat import branches, turns
 from chatsite.chat.models import Conversation, Turn
@@ -114,8 +117,12 @@ def test_what_went_before_in_the_prompt_is_what_is_shown(alice: Any, forked: Tur
 
     branches.choose(alice, message_id=forked.pk)
     turn = turns.submit(alice, text="More", conversation_id=forked.conversation_id)
-    said = [entry.text for entry in _history(turn.message)]
+    turn.message.created_at -= timedelta(hours=1)  # a clock was set back
+    with CaptureQueriesContext(connection) as asked:
+        said = [entry.text for entry in _history(turn.message)]
     assert said == ["Question", "First answer", "And then?", "To the first"]
+    assert len(asked) == 1
+    assert '"prompt"' not in asked[0]["sql"]  # which is large, and has nothing that is needed
 
 
 def test_nobody_chooses_for_somebody_else(bob: Any, forked: Turn) -> None:
