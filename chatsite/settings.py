@@ -52,6 +52,14 @@ def at_least(least: float) -> validate.Range:
     return validate.Range(min=least)
 
 
+def parts_of(url: str) -> SplitResult:
+    """The parts of an address; empty ones where a bracket (of a password, too) keeps it from being read."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
 def has_valid_port(url: SplitResult) -> bool:
     try:
         return url.port is None or url.port > 0
@@ -60,8 +68,8 @@ def has_valid_port(url: SplitResult) -> bool:
 
 
 def is_exact_origin(origin: str) -> bool:
-    parts = urlsplit(origin)
-    is_host = bool(parts.hostname) and parts.netloc[0] != "." and "*" not in parts.netloc and "@" not in parts.netloc
+    parts = parts_of(origin)
+    is_host = "@" not in parts.netloc and re.fullmatch(r"[a-z0-9:][a-z0-9:._-]*", parts.hostname or "") is not None
     is_exact = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
     return is_exact and is_host and has_valid_port(parts)
 
@@ -72,12 +80,12 @@ def is_guessable(key: str) -> bool:
 
 
 def is_this_machine(origin: str) -> bool:
-    host = urlsplit(origin).hostname or ""
+    host = parts_of(origin).hostname or ""
     return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
 
 
 DEBUG: bool = env.bool("DEBUG", True)
-VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR = Path(env.str("VAR_DIR", "") or BASE_DIR / "var")
 SECRET_KEY: str = in_production("SECRET_KEY", env.str("SECRET_KEY", ""), lambda: local_secret("secret_key"))
 if not DEBUG and len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters.")
@@ -97,7 +105,8 @@ ALLOWED_ORIGINS: list[str] = in_production(
 )
 if not all(map(is_exact_origin, ALLOWED_ORIGINS)):
     raise ImproperlyConfigured(
-        "ALLOWED_ORIGINS takes exact origins such as https://chat.example.org: no wildcards, nothing after the host."
+        "ALLOWED_ORIGINS takes exact origins such as https://chat.example.org: no wildcards, nothing after the host, "
+        "other letters as browsers send them (xn--…)."
     )
 if DEBUG and (foreign := [origin for origin in ALLOWED_ORIGINS if not is_this_machine(origin)]):
     raise ImproperlyConfigured(
@@ -194,7 +203,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16_000_000  # above MESSAGE_MAX_BYTES, so that a l
 _mail_url: str = env.str("EMAIL_URL", "")
 HAS_MAIL = bool(_mail_url)
 if _mail_url:
-    _mail = urlsplit(_mail_url)
+    _mail = parts_of(_mail_url)
     if _mail.scheme not in ("smtp", "smtps") or not _mail.hostname or not has_valid_port(_mail):
         raise ImproperlyConfigured(
             "EMAIL_URL takes smtp://user:password@host:587 (TLS begins after the greeting) or "
@@ -220,9 +229,12 @@ POSTGRESQL_GIVES_UP = {
 }
 _database_url: str = env.str("DATABASE_URL", "")
 if _database_url:
-    _url = urlsplit(_database_url)
-    if _url.scheme not in ("postgres", "postgresql") or not has_valid_port(_url):
-        raise ImproperlyConfigured("DATABASE_URL takes postgresql://user:password@host:port/name.")
+    _url = parts_of(_database_url)
+    is_name = re.fullmatch(r"/[^/@]+", _url.path)  # else a slash in the password is taken for its beginning
+    if _url.scheme not in ("postgres", "postgresql") or not has_valid_port(_url) or not is_name:
+        raise ImproperlyConfigured(
+            "DATABASE_URL takes postgresql://user:password@host:port/name; in the password @ is %40 and / is %2F."
+        )
     DATABASES: dict[str, dict[str, Any]] = {
         "default": {
             "ENGINE": "django.db.backends.postgresql",
@@ -241,7 +253,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": env.str("SQLITE_PATH", str(VAR_DIR / "switchyard.sqlite3")),
+            "NAME": env.str("SQLITE_PATH", "") or str(VAR_DIR / "switchyard.sqlite3"),
             "CONN_MAX_AGE": 60,  # opening it costs more than most queries
             "TEST": {"NAME": VAR_DIR / "test.sqlite3"},  # a file, so that worker processes see it
             "OPTIONS": {
@@ -255,7 +267,7 @@ else:
 
 # --- Redis and Celery: delivery is described in docs/architecture.md -----------------------------------------
 REDIS_URL: str = in_production("REDIS_URL", env.str("REDIS_URL", ""), running_redis)
-_redis_url = urlsplit(REDIS_URL)
+_redis_url = parts_of(REDIS_URL)
 if _redis_url.scheme not in ("redis", "rediss", "unix") or not has_valid_port(_redis_url):
     raise ImproperlyConfigured("REDIS_URL takes redis://:password@host:port/0 (rediss:// for TLS).")
 if not DEBUG and _redis_url.scheme != "unix" and not _redis_url.password:
@@ -269,7 +281,7 @@ POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at
 
 # --- The broker: this Redis, another one, or RabbitMQ; workers/broker.py knows them apart --------------------------
 BROKER_URL: str = env.str("BROKER_URL", "") or REDIS_URL
-_broker_url = urlsplit(BROKER_URL)
+_broker_url = parts_of(BROKER_URL)
 if _broker_url.scheme not in ("redis", "rediss", "unix", "amqp", "amqps") or not has_valid_port(_broker_url):
     raise ImproperlyConfigured(
         "BROKER_URL takes redis://:password@host:port/0 for Redis or amqp://user:password@host:port/vhost for RabbitMQ "

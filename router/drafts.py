@@ -57,7 +57,7 @@ def classifier() -> Classifier:
     """The classifier of the draft. Raises `InvalidPolicyError` if there is none at all."""
     draft = Draft.current()
     if draft.classifier is None:
-        raise InvalidPolicyError("There is no classifier yet. Run `manage.py fit_router`, then load the defaults.")
+        raise InvalidPolicyError("There is no classifier yet. Run `manage.py load_defaults`.")
     return draft.classifier
 
 

@@ -44,6 +44,11 @@ def test_a_connected_model_answers(workers: Any, connect: Connect) -> None:
     assert json.loads(ask("hello", "--route", "generate", "--json"))["answer"] == "t0 t1 t2 "
 
 
+def test_before_anything_is_published_it_says_what_to_run(db: None) -> None:
+    with pytest.raises(CommandError, match="load_defaults"):
+        ask("hello")
+
+
 @pytest.mark.parametrize(("arguments", "words"), [(("x", "--route", "nowhere"), "no route"), ((" ",), "mpty|rite")])
 def test_what_cannot_be_sent_is_refused(defaults: None, arguments: tuple[str, ...], words: str) -> None:
     with pytest.raises(CommandError, match=words):

@@ -89,4 +89,6 @@ def test_an_address_that_is_not_allowed_is_refused_with_the_reason(monkeypatch: 
     monkeypatch.setenv("OPENAI_BASE_URL", "http://169.254.169.254/v1")
     monkeypatch.setenv("OPENAI_MODEL", "tiny")
     assert "OPENAI_BASE_URL is not used: 169.254.169.254" in _load()
+    monkeypatch.setenv("OPENAI_BASE_URL", "llm:8080")
+    assert "OPENAI_BASE_URL is not used: Enter an address that starts with http://" in _load()
     assert not Provider.objects.filter(kind=Provider.Kind.OPENAI).exists()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
+import runpy
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from environs.exceptions import EnvError
 
-from tests.launch.production import GOOD, SECRET, python
+from tests.launch.production import GOOD, SECRET, given, python
+from tests.processes import ROOT
 
 SHOWN = (
     "from chatsite import settings; "
@@ -77,15 +82,22 @@ def test_one_setting_chooses_the_broker(tmp_path: Path, broker: str, told: str) 
         ("ALLOWED_ORIGINS", "https://chat.example.org/", "exact origins"),
         ("ALLOWED_ORIGINS", "https://", "exact origins"),
         ("ALLOWED_ORIGINS", "https://chat.example.org:x", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://[chat.example.org", "exact origins"),
+        ("ALLOWED_ORIGINS", "https://bücher.example.org", "as browsers send them (xn--…)"),
         ("REDIS_URL", "", "Set REDIS_URL"),
         ("REDIS_URL", "redis://redis:6379/0", "REDIS_URL has no password"),
         ("REDIS_URL", "nonsense", "REDIS_URL takes redis://"),
+        ("REDIS_URL", "redis://:sec[ret@redis:6379/0", "REDIS_URL takes redis://"),
         ("BROKER_URL", "amqp://rabbitmq/", "BROKER_URL has no password"),
         ("BROKER_URL", "redis://redis/", "BROKER_URL has no password"),
         ("BROKER_URL", "kafka://me:secret@kafka", "BROKER_URL takes redis://"),
         ("BROKER_URL", "amqp://me:secret@rabbitmq:x/", "BROKER_URL takes redis://"),
         ("DATABASE_URL", "mysql://me@db/chat", "DATABASE_URL takes postgresql://"),
         ("DATABASE_URL", "postgresql://me@db:x/chat", "DATABASE_URL takes postgresql://"),
+        ("DATABASE_URL", "postgresql://me:sec[ret@db/chat", "DATABASE_URL takes postgresql://"),
+        ("DATABASE_URL", "postgresql://me:s@c/ret@db/chat", "in the password @ is %40 and / is %2F"),
+        ("DATABASE_URL", "postgresql://me:secret@db", "DATABASE_URL takes postgresql://"),
+        ("EMAIL_URL", "smtp://[mail", "EMAIL_URL takes smtp://"),
         ("LEASE_SECONDS", "0", '"LEASE_SECONDS" invalid'),
         ("MAX_ATTEMPTS", "0", '"MAX_ATTEMPTS" invalid'),
         ("MESSAGE_MAX_BYTES", "50000000", '"MESSAGE_MAX_BYTES" invalid'),
@@ -95,7 +107,24 @@ def test_one_setting_chooses_the_broker(tmp_path: Path, broker: str, told: str) 
         ("LOG_LEVEL", "LOUD", '"LOG_LEVEL" invalid'),
     ],
 )
-def test_what_is_missing_or_unsafe_stops_the_start(tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    done = python("-c", "from chatsite import settings", folder=tmp_path, **{**GOOD, name: value})
-    assert done.returncode != 0
-    assert sentence in done.stderr.splitlines()[-1]
+def test_what_is_missing_or_unsafe_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setattr(os, "environ", given(tmp_path, **{**GOOD, name: value}))
+    with pytest.raises((ImproperlyConfigured, EnvError)) as stopped:
+        runpy.run_path(str(ROOT / "chatsite" / "settings.py"))
+    assert sentence in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({**GOOD, "SECRET_KEY": ""}, "Set SECRET_KEY: with DEBUG=0 it has no default. See docs/settings.md."),
+        ({"PORT": "x"}, 'Environment variable "PORT" invalid: Not a valid integer.'),
+        ({"SQLITE_PATH": ""}, "The database cannot be used: no such table"),  # that of VAR_DIR, which is new
+    ],
+)
+def test_commands_end_with_the_sentence_alone(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
+    done = python("manage.py", "sign_in_link", folder=tmp_path, **environ)
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)

@@ -144,7 +144,7 @@ def test_a_rule_that_cannot_be_read_is_refused(routes: None) -> None:
 
 def test_a_draft_without_a_classifier_is_refused(routes: None) -> None:
     Classifier.objects.all().delete()
-    with pytest.raises(InvalidPolicyError, match="fit_router"):
+    with pytest.raises(InvalidPolicyError, match="load_defaults"):
         publish(None)
 
 

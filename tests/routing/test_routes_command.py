@@ -307,6 +307,7 @@ def test_the_way_back(defaults: None) -> None:
         (["roll-back", "9" * 5000], "no revision “999"),
         (["publish", "--author", "nobody"], "no user “nobody”"),
         (["publish", "--margin", "inf"], "no number of percentage points"),
+        (["check", "--margin", "x"], "no number of percentage points"),
         (["publish", "--note", "x" * 201], "it has 201 characters; 200 are allowed"),
         (["export", "--output", "/nowhere/routes.toml"], "/nowhere/routes.toml cannot be written: No such file"),
         (["export-classifier", "--output", "/"], "/ cannot be written: Is a directory"),

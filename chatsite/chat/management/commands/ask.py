@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from chatsite.chat import notices, turns
 from chatsite.chat.models import Turn
 from chatsite.chat.refusals import RefusedError
+from router.revisions import live_revision
 from workers import presence, tasks
 from workers.connections import client, stream_key
 from workers.events import Event, Kind
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for the answer (default 300)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if live_revision() is None:
+            raise CommandError("No routes have been published yet. Run `manage.py load_defaults`.")
         text = sys.stdin.read() if options["text"] == "-" else options["text"]
         if _workers_are_running():
             turn = self._submit(text, options["route"])

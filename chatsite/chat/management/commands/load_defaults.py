@@ -66,7 +66,7 @@ class Command(BaseCommand):
         """The model of the server at `base_url`. None if there is no address, or it is known, or of no use."""
         if not base_url or Provider.objects.filter(base_url=base_url).exists():
             return None
-        provider = Provider(name=base_url.partition("://")[2][:80], kind=Provider.Kind.OPENAI, base_url=base_url)
+        provider = Provider(name=base_url.rpartition("://")[2][:80], kind=Provider.Kind.OPENAI, base_url=base_url)
         provider.api_key = env.str("OPENAI_API_KEY", "")
         try:
             provider.full_clean()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ class Command(BaseCommand):
     def _export_classifier(self, options: dict[str, Any]) -> None:
         classifier = Classifier.objects.filter(pk=_named(options["what"])[1]).first()
         if classifier is None:
-            raise CommandError("The draft has no classifier yet. Run `manage.py fit_router`, then load the defaults.")
+            raise CommandError("The draft has no classifier yet. Run `manage.py load_defaults`.")
         _write(options["output"], bytes(classifier.content))
 
     def _roll_back(self, options: dict[str, Any]) -> None:
@@ -240,10 +241,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _points(text: str) -> float:
-    points = float(text)
-    if not 0 <= points <= 100:
-        raise ArgumentTypeError(f"{text} is no number of percentage points from 0 to 100")
-    return points
+    with suppress(ValueError):
+        if 0 <= (points := float(text)) <= 100:
+            return points
+    raise ArgumentTypeError(f"{text} is no number of percentage points from 0 to 100")
 
 
 def _note(text: str) -> str:
