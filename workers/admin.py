@@ -22,6 +22,7 @@ from unfold.views import ChangeList
 from workers import failures, health
 from workers.forms import GroupBoxes, ModelForm, ProviderForm
 from workers.jobs import Job
+from workers.lookups import ListedFiltersOnly
 from workers.models import Completion, Model, Provider, Role
 from workers.presence import is_served
 from workers.queue_names import start_hint
@@ -111,7 +112,7 @@ class ModelInline(TabularInline):
 
 
 @admin.register(Provider)
-class ProviderAdmin(TestableAdmin):
+class ProviderAdmin(ListedFiltersOnly, TestableAdmin):
     form = ProviderForm
     inlines = (ModelInline,)
     list_display = ("name", "kind", "address", "model_count", "answers", "failures_in_words", "is_enabled")
@@ -255,7 +256,7 @@ class CatalogueAdmin(GroupBoxes, TestableAdmin):
 
 
 @admin.register(Completion)
-class CompletionAdmin(ModelAdmin):
+class CompletionAdmin(ListedFiltersOnly, ModelAdmin):
     """What went wrong, without what was said."""
 
     list_display = ("finished_at", "state", "role", "model", "error_code", "attempt")

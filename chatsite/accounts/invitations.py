@@ -19,12 +19,13 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from chatsite.accounts import mail
 from chatsite.accounts.models import Invitation
+from workers.lookups import ListedFiltersOnly
 
 logger = logging.getLogger(__name__)
 
 
 @admin.register(Invitation)
-class InvitationAdmin(ModelAdmin):
+class InvitationAdmin(ListedFiltersOnly, ModelAdmin):
     """Its link is shown once, to whoever makes it. Groups are given by superusers only, as groups give rights."""
 
     list_display = ("__str__", "state", "invited_by", "accepted_by", "created_at")

@@ -21,6 +21,7 @@ from chatsite.chat import rating_admin  # noqa: F401  (registers its page)
 from chatsite.chat.models import Turn
 from chatsite.chat.trials import route_titles, start_try
 from workers.jobs import Job
+from workers.lookups import ListedFiltersOnly
 from workers.trial_pages import NO_REDIS, find_trial, render_trial
 
 
@@ -44,7 +45,7 @@ class TryForm(forms.Form):
 
 
 @admin.register(Turn)
-class TurnAdmin(ModelAdmin):
+class TurnAdmin(ListedFiltersOnly, ModelAdmin):
     """Decisions that failed, without the message; and a page for trying a message."""
 
     list_display = ("finished_at", "state", "error_code", "attempt")

@@ -13,13 +13,14 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from chatsite.chat.models import Rating
+from workers.lookups import ListedFiltersOnly
 
 _ROUTE = "turn__decision__route"
 _MODEL = "turn__completion__answered_by__name"
 
 
 @admin.register(Rating)
-class RatingAdmin(ModelAdmin):
+class RatingAdmin(ListedFiltersOnly, ModelAdmin):
     """Neither the conversation nor the person is shown: a reason is all that people say to admins."""
 
     list_display = ("rating", "route", "answered_by", "reason", "rated_at")

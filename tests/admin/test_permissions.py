@@ -91,6 +91,23 @@ def test_looking_at_a_route_is_not_changing_it(alice_with: Callable[..., AdminCl
     assert Route.objects.count() == 3
 
 
+@pytest.mark.parametrize(
+    ("page", "hidden", "shown"),
+    [
+        ("workers/completion", "text__startswith=The secret", "status__exact=failed"),
+        ("workers/completion", "prompt__icontains=secret", "role__exact=generate"),
+        ("workers/completion", "person=1", "model__id__exact=1"),
+        ("workers/provider", "encrypted_key__startswith=g", "kind__exact=openai"),
+        ("chat/turn", "person=1", "status__exact=failed"),
+        ("chat/rating", "user=1", "turn__decision__route=generate"),
+        ("accounts/invitation", "token_hash__startswith=a", ""),
+    ],
+)
+def test_a_filter_tells_no_more_than_the_list_shows(ada: AdminClient, page: str, hidden: str, shown: str) -> None:
+    assert ada.get(f"/admin/{page}/?{hidden}").status_code == 400
+    assert ada.get(f"/admin/{page}/?{shown}").status_code == 200
+
+
 def test_changing_models_is_not_testing_them(
     alice_with: Callable[..., AdminClient], keyed_provider: Provider, django_capture_on_commit_callbacks: Any
 ) -> None:

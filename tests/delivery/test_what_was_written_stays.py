@@ -117,9 +117,7 @@ def test_it_stays_when_the_next_attempt_is_stopped_before_it_begins(alice: Any) 
     assert ended(turn.completion) == ("cancelled", "Once upon a time")
 
 
-@pytest.mark.parametrize(
-    ("more", "left"), [("", "Once upon a time"), ("Once upon a time, by", "Once upon a time, by")]
-)
+@pytest.mark.parametrize(("more", "left"), [("", "Once upon a time"), ("Once upon a time, by", "Once upon a time, by")])
 def test_the_most_of_it_stays_when_the_next_attempt_ends_its_process(
     interrupted: Completion, more: str, left: str
 ) -> None:
