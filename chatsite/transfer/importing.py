@@ -93,11 +93,14 @@ def _take_all(job: Import) -> None:
 def _take(job: Import, conversation: Read) -> str:
     """Save a conversation. What became of it: "imported", or "already" here."""
     user = job.user
-    if (origin := Origin.objects.filter(user=user, source=conversation.source).first()) is not None:
+    origins = Origin.objects.filter(user=user, source=conversation.source)
+    of_deleted = origins.filter(conversation__deleted_at__isnull=False).exclude(brought_by=job)
+    if (origin := origins.exclude(pk__in=of_deleted).first()) is not None:
         return "imported" if origin.brought_by_id == job.pk else "already"
     if _is_own(user, conversation.source):
         return "already"
     with transaction.atomic():
+        of_deleted.delete()
         saved = _save(user, conversation)
         Origin.objects.create(user=user, source=conversation.source, conversation=saved, brought_by=job)
     _tag(user, saved, conversation.tags)

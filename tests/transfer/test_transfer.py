@@ -177,6 +177,9 @@ def test_what_was_exported_comes_back_as_it_was_to_somebody_else_and_once(page: 
     again = bring(bob, file)
     assert (again.origins.count(), again.already_count) == (0, 2)
     assert [hit.conversation for hit in searching.search(bob, "Second").hits] == [theirs]
+    Conversation.objects.filter(user=bob).update(deleted_at=timezone.now())  # and soon gone for good
+    assert bring(bob, file).origins.count() == 2
+    assert shown(Conversation.objects.get(user=bob, title="Question", deleted_at=None)) == shown(mine)
 
 
 def test_files_are_exported_with_their_texts_and_come_back_with_them(page: Client, alice: Any, bob: Any) -> None:
