@@ -83,6 +83,22 @@ def test_nothing_exceeds_the_window(window: int, count: int, message: str, is_de
         assert sum(token_count(each["content"]) for each in prompt.messages) <= window
 
 
+def test_a_short_file_beside_a_long_one_stays_whole() -> None:
+    files = [Attached("book", "Some words of a long book. " * 20_000), Attached("note", "The code word is tulip.")]
+    for attached in (files, files[::-1]):
+        prompt = prompts.build("generate", "What does the note say?", attached=attached, context_window=4096)
+        content = prompt.messages[-1]["content"]
+        assert "The code word is tulip." in content
+        assert content.count("Some words") > 100
+
+
+@pytest.mark.parametrize("text", ["長い文章。", "Some words of a long book. "])
+@pytest.mark.parametrize("room", [20, 100, 400])
+def test_little_room_is_used_as_well(room: int, text: str) -> None:
+    short = condense(text * 3000, "", room)
+    assert room / 3 < token_count(short) <= room
+
+
 def test_a_condensed_text_has_its_beginning_what_was_asked_for_and_parts_from_everywhere() -> None:
     chapters = [f"Chapter {number}. " + "Nothing much happened in those days. " * 15 for number in range(200)]
     chapters[137] += "Then Ottoline found the key in a teapot."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,18 @@ def test_a_message_that_does_not_fit_by_itself_is_condensed_between_its_beginnin
 def test_where_there_is_no_room_at_all_a_message_is_refused() -> None:
     with pytest.raises(ContextTooLongError):
         prompts.build("generate", "word " * 3000, template="Be brief. " * 300, context_window=1024)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),  # what GPT-4o's vocabulary makes of them
+    [
+        ("\n".join(f"{n * 7919 % 100_000 / 100},{n * 104_729 % 100_000 / 100},{n}" for n in range(800)), 7999),
+        (json.dumps([{"id": n, "x": n * 3.7} for n in range(600)]), 9502),
+        ("Вчера вечером поезд снова опоздал, и никто на холодном вокзале не знал почему. " * 5, 111),
+    ],
+)
+def test_numbers_and_other_alphabets_have_more_tokens_for_their_length(text: str, tokens: int) -> None:
+    assert tokens <= estimated_tokens({"role": "user", "content": text}) <= 2 * tokens
 
 
 @pytest.mark.parametrize(

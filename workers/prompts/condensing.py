@@ -16,12 +16,15 @@ from workers.errors import ContextTooLongError
 from workers.prompts.wording import fold
 
 GAP = "[…]"
+_GAP_TOKENS = 3
 _PIECE_CHARACTERS = 600
 _MARGIN = 20  # tokens for roles and separators
 _LEAST_ROOM = 100
 _OPENING_SHARE = 0.2  # of the room, for the beginning
 _CHARACTERS_PER_TOKEN = 3
-_DENSE = re.compile(r"[^\u0000-\u024f\u0370-\u04ff]")  # neither Latin nor Greek nor Cyrillic: a token each, or more
+# A token each: what is neither Latin nor Greek nor Cyrillic, and digits with the marks that follow them.
+_WHOLE = re.compile(r"[^\u0000-\u024f\u0370-\u04ff]|\d|(?<=\d)[^\w\s]")
+_HALF = re.compile(r"[\u0370-\u04ff]")  # Greek and Cyrillic
 _WORD = re.compile(r"\w{3,}")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n")
 
@@ -29,19 +32,23 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n")
 def token_count(text: str) -> int:
     """About how many tokens `text` takes, rather too many than too few: no tokeniser is at hand.
 
-    Three letters a token in alphabetic scripts (four are usual in English, fewer in other languages and in code),
-    one character a token in all others.
+    Three letters a token in Latin script (four are usual in English, fewer in other languages and in code), two in Greek
+    and Cyrillic, one character a token in all others and in numbers. Beside the vocabularies of GPT-4 and GPT-4o that
+    is 1.3 times too many for English and for code, 1.2 to 1.7 times for tables, JSON and logs.
     """
-    dense = len(_DENSE.findall(text))
-    return dense + -(-(len(text) - dense) // _CHARACTERS_PER_TOKEN)
+    whole, half = len(_WHOLE.findall(text)), len(_HALF.findall(text))
+    return whole - (-half // 2) - (-(len(text) - whole - half) // _CHARACTERS_PER_TOKEN)
 
 
 def condense(text: str, question: str, room: int) -> str:
     """The pieces of `text` that matter most for `question`, in at most `room` tokens, with a mark for each gap."""
-    if token_count(text) <= room:
+    tokens = token_count(text)
+    if tokens <= room:
         return text
-    pieces = _pieces(text)
-    costs = [token_count(piece) + 3 for piece in pieces]  # and a gap before it
+    # So small that one of them fits into little room as well.
+    pieces = _pieces(text, min(_PIECE_CHARACTERS, max(1, room * len(text) // (2 * tokens))))
+    costs = [token_count(piece) + _GAP_TOKENS for piece in pieces]  # with the gap before it
+    room -= _GAP_TOKENS  # at the end
     kept: set[int] = set()
     for index in _opening(costs, int(room * _OPENING_SHARE)) + _ranked(pieces, question):
         if index not in kept and costs[index] <= room:
@@ -69,15 +76,15 @@ def fitted(
     return shorter, len(shorter) / len(text)
 
 
-def _pieces(text: str) -> list[str]:
-    """Paragraphs, and the long ones in pieces that end with a sentence where there is one."""
+def _pieces(text: str, most: int) -> list[str]:
+    """Paragraphs, and the long ones in pieces of `most` characters that end with a sentence where there is one."""
     pieces: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
         piece = ""
         for sentence in _SENTENCE.split(paragraph):
-            for start in range(0, max(len(sentence), 1), _PIECE_CHARACTERS):
-                part = sentence[start : start + _PIECE_CHARACTERS]
-                if piece and len(piece) + len(part) > _PIECE_CHARACTERS:
+            for start in range(0, max(len(sentence), 1), most):
+                part = sentence[start : start + most]
+                if piece and len(piece) + len(part) > most:
                     pieces.append(piece)
                     piece = ""
                 piece = f"{piece} {part}".strip()

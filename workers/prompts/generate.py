@@ -54,16 +54,29 @@ def _fitted(message: str, attached: Sequence[Attached], room: int) -> tuple[str,
         return whole, 1.0
     files_room = room - token_count(message) - _TOKENS_PER_FILE * len(attached)
     if attached and files_room >= _LEAST_TOKENS * len(attached):
-        total = sum(len(file.text) for file in attached)
+        shares = _shares([token_count(file.text) for file in attached], files_room)
         shorter = [
-            Attached(file.name, condense(file.text, message, files_room * len(file.text) // total), file.kind)
-            for file in attached
+            Attached(file.name, condense(file.text, message, share), file.kind)
+            for file, share in zip(attached, shares, strict=True)
         ]
-        return in_blocks(message, shorter), sum(len(file.text) for file in shorter) / total
+        return in_blocks(message, shorter), _length(shorter) / _length(attached)
     if room < _LEAST_TOKENS:
         raise ContextTooLongError(f"The message does not fit: there is room for {room} tokens.")
     shorter_text = condensed_message(whole, room)
     return shorter_text, len(shorter_text) / len(whole)
+
+
+def _length(files: Sequence[Attached]) -> int:
+    return sum(len(file.text) for file in files)
+
+
+def _shares(needed: Sequence[int], room: int) -> list[int]:
+    """What of `room` each gets: as much as the others, or all that it needs if that is less."""
+    shares = [0] * len(needed)
+    for before, index in enumerate(sorted(range(len(needed)), key=needed.__getitem__)):
+        shares[index] = min(needed[index], room // (len(needed) - before))
+        room -= shares[index]
+    return shares
 
 
 def condensed_message(text: str, room: int) -> str:
