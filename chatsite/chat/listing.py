@@ -22,7 +22,7 @@ from chatsite.chat.frames import Frame
 from chatsite.chat.models import Conversation, Tag
 
 PAGE = 50
-MOST_PINNED = 100
+MOST_PINNED = 100  # above the others; those beyond are among them
 PINNED = "pinned"
 
 
@@ -58,12 +58,12 @@ def page(user: Any, *, before: str = "", tag_id: str = "", is_archive: bool = Fa
     """
     tag = tag_of(user, tag_id)
     rows = listed(user, tag, is_archive=is_archive).prefetch_related("tags").order_by("-updated_at", "-pk")
-    others = rows if is_archive else rows.filter(pinned_at=None)
+    pinned = [] if is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])
+    others = rows.exclude(pk__in=[conversation.pk for conversation in pinned])
     rest = keys.after(before, others, "updated_at", UUID)
     found = list((others if rest is None else rest)[: PAGE + 1])
-    pinned = [] if rest is not None or is_archive else list(rows.exclude(pinned_at=None)[:MOST_PINNED])
     older = keys.make(found[PAGE - 1].updated_at, found[PAGE - 1].pk) if len(found) > PAGE else ""
-    return Page(_grouped(pinned, found[:PAGE]), older, tag, is_archive)
+    return Page(_grouped(pinned if rest is None else [], found[:PAGE]), older, tag, is_archive)
 
 
 def listed(user: Any, tag: Tag | None, *, is_archive: bool) -> QuerySet[Conversation]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chatsite.chat import access, conversations, erasing
 from chatsite.chat.feed import FEED
-from chatsite.chat.listing import PAGE
+from chatsite.chat.listing import MOST_PINNED, PAGE
 from chatsite.chat.models import Conversation, Message, Tag, Turn
 from router.models import Decision
 from tests.pages import rows
@@ -115,6 +115,16 @@ def test_older_ones_come_a_page_at_a_time_whatever_happens_meanwhile(page: Clien
         assert "<html" not in response.content.decode()
         seen += titles(response)
     assert sorted(seen, key=int) == [str(n) for n in range(2 * PAGE)]
+
+
+def test_those_that_are_too_many_to_be_above_the_others_are_among_them(page: Client, alice: Any) -> None:
+    now, count = timezone.now(), MOST_PINNED + PAGE + 2
+    Conversation.objects.bulk_create(
+        Conversation(user=alice, title=str(n), pinned_at=now, updated_at=now - timedelta(days=n)) for n in range(count)
+    )
+    seen = titles(response := page.get("/"))
+    seen += titles(page.get(reverse("conversations"), {"before": response.context["page"].older}))
+    assert seen == [str(n) for n in range(count)]
 
 
 @pytest.mark.parametrize("key", ["nonsense", "-", "9" * 400 + "-" + "0" * 32, "1-x", "%00"])
