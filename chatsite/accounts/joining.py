@@ -42,9 +42,8 @@ def join(request: HttpRequest, token: str = "") -> HttpResponse:
     initial = {"email": invitation.email if invitation else ""}
     if request.method == "GET":
         return render(request, PAGE, {"form": JoinForm(initial=initial)})
-    if JOINING.is_closed(request, token):
+    if not JOINING.lets_in(request, token):
         return too_many(request, PAGE, {"form": JoinForm(initial=request.POST.dict()), "is_throttled": True})
-    JOINING.note(request, token)
     form = JoinForm(request.POST)
     if form.is_valid():
         try:

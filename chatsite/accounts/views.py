@@ -40,19 +40,16 @@ class SignInView(LoginView):
         return super().get_context_data(**ways, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if FAILED_SIGN_IN.is_closed(request, request.POST.get("username", "")):
+        if not FAILED_SIGN_IN.lets_in(request, request.POST.get("username", "")):
             context = self.get_context_data(form=SignInForm(request, initial=request.POST.dict()), is_throttled=True)
             return too_many(request, self.template_name, context)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        FAILED_SIGN_IN.take_back(self.request, form.data.get("username", ""))
         response = super().form_valid(form)
         languages.bring(response, form.get_user())
         return response
-
-    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        FAILED_SIGN_IN.note(self.request, form.data.get("username", ""))
-        return super().form_invalid(form)
 
 
 @never_cache
@@ -90,9 +87,8 @@ def ask_for_reset(request: HttpRequest) -> HttpResponse:
     except ValidationError:
         refusal = _("This is not an e-mail address. One looks like name@example.org.")
         return render(request, "accounts/reset_ask.html", {"refusal": refusal, "email": email})
-    if PASSWORD_RESET.is_closed(request, email):
+    if not PASSWORD_RESET.lets_in(request, email):
         return too_many(request, "accounts/reset_ask.html", {"is_throttled": True, "email": email})
-    PASSWORD_RESET.note(request, email)
     mail.send_password_reset.delay(email, get_language())
     return render(request, "accounts/reset_sent.html", {"email": email})
 

@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from chatsite.accounts import views
 from chatsite.accounts.models import SignInLink
-from chatsite.accounts.throttling import FAILED_SIGN_IN
+from chatsite.accounts.throttling import FAILED_SIGN_IN, Throttle
 
 PASSWORD = "the rain in Spain"
 
@@ -83,6 +84,38 @@ def test_many_addresses_cannot_try_one_name(client: Client, alice: Any) -> None:
     for number in range(FAILED_SIGN_IN.most_per_name):
         post(client, "nonsense", REMOTE_ADDR=f"192.0.2.{number}")
     assert post(client, REMOTE_ADDR="192.0.2.200").status_code == 429
+
+
+def test_of_many_passwords_that_come_at_once_no_more_are_tried(
+    client: Client, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "FAILED_SIGN_IN", Throttle("failed-sign-in", most_per_address=3, most_per_name=60))
+    statuses = []
+
+    def try_another_meanwhile(*_: Any, **__: Any) -> None:
+        statuses.append(post(Client(), "nonsense").status_code)
+
+    monkeypatch.setattr("django.contrib.auth.forms.authenticate", try_another_meanwhile)
+    post(client, "nonsense")
+    assert statuses == [429, 200, 200]  # the last one that came is answered first
+
+
+def test_those_who_sign_in_are_not_counted(alice: Any) -> None:
+    for _ in range(FAILED_SIGN_IN.most_per_address + 1):
+        assert post(Client()).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("addresses", "elsewhere"),
+    [("2001:db8:0:1::{:x}", "2001:db8:0:2::1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.2")],
+)
+def test_all_addresses_of_a_network_that_is_somebodys_are_one(
+    client: Client, alice: Any, addresses: str, elsewhere: str
+) -> None:
+    for number in range(FAILED_SIGN_IN.most_per_address):
+        post(client, "nonsense", REMOTE_ADDR=addresses.format(number))
+    assert post(client, REMOTE_ADDR=addresses.format(999)).status_code == 429
+    assert post(client, REMOTE_ADDR=elsewhere).status_code == 302
 
 
 def test_behind_a_proxy_the_address_is_what_the_proxy_says(client: Client, alice: Any, settings: Any) -> None:
