@@ -106,7 +106,9 @@ def test_processes_are_probed_end_without_haste_and_survive_a_drained_node(name:
     assert item["spec"]["selector"]["matchLabels"] == labels
     assert labels.items() <= item["spec"]["template"]["metadata"]["labels"].items()
     (container,) = pod["containers"]
-    assert {"startupProbe", "readinessProbe"} <= container.keys()
+    assert "readinessProbe" in container
+    restarting = [container[probe] for probe in ("startupProbe", "livenessProbe") if probe in container]
+    assert all(probe["httpGet"]["path"] == "/healthz" for probe in restarting), "waiting is not mended by a restart"
     assert pod["terminationGracePeriodSeconds"] > (LONGEST_END_SECONDS if name in WORKERS else 10)
     budget = OBJECTS["PodDisruptionBudget"][name]["spec"]
     assert (budget["selector"]["matchLabels"], budget["maxUnavailable"]) == (labels, 1)
