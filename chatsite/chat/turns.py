@@ -304,13 +304,18 @@ def _sent_before(user: Any, client_id: UUID | None) -> Turn | None:
 
 def clean(text: str, may_be_empty: bool = False) -> str:
     """The text without what no message needs (control characters, invisible tags). Raises `RefusedError`."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > settings.MESSAGE_MAX_BYTES:
-        raise RefusedError("too_long", size=size, limit=settings.MESSAGE_MAX_BYTES)
+    check_size(text)
     text = "".join(filter(_is_kept, text.replace("\r\n", "\n"))).strip()
     if not (text or may_be_empty):
         raise RefusedError("empty")
     return text
+
+
+def check_size(text: str) -> None:
+    """Raises `RefusedError` for a text that is longer than any message may be."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > settings.MESSAGE_MAX_BYTES:
+        raise RefusedError("too_long", size=size, limit=settings.MESSAGE_MAX_BYTES)
 
 
 def _is_kept(character: str) -> bool:

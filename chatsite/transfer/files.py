@@ -20,6 +20,9 @@ MAX_BYTES = 50_000_000  # of the file
 MAX_EXPANDED_BYTES = 200_000_000  # of what is in it
 MAX_RATIO = 200  # text is never packed tighter
 MAX_MEMBERS = 50_000  # pictures and the like, which nobody looks at
+# Of one conversation, which is in memory as a whole: a list or an object of two characters takes a hundred bytes there.
+MAX_CONVERSATION_BYTES = 50_000_000
+MAX_CONVERSATION_PARTS = 2_000_000  # lists and objects
 
 _MEMBER = re.compile(r"(?:.*/)?conversations[\w.-]*\.json", re.IGNORECASE)
 _ESCAPE = re.compile(
@@ -49,9 +52,10 @@ def check(name: str, head: bytes, length: int) -> None:
 
 @dataclass(frozen=True)
 class Broken:
-    """A conversation that is no valid JSON, with its title as far as one can tell."""
+    """A conversation that cannot be read, with its title as far as one can tell, and why, in words."""
 
     title: str
+    why: str
 
 
 def conversations(content: bytes) -> Iterator[dict[str, Any] | Broken]:
@@ -69,15 +73,21 @@ def _parsed(raw: bytes) -> Any:
     """The data of an object; `Broken` if it is none. Half of a pair of surrogates, which is no character and could not
     be stored, becomes the mark of what is none.
     """
+    if len(raw) > MAX_CONVERSATION_BYTES or raw.count(b"[") + raw.count(b"{") > MAX_CONVERSATION_PARTS:
+        return Broken(_title(raw), _("It is far larger than a conversation can be."))
     with contextlib.suppress(orjson.JSONDecodeError):
         return orjson.loads(raw)
     with contextlib.suppress(orjson.JSONDecodeError):
         return orjson.loads(_ESCAPE.sub(_whole, raw))
+    return Broken(_title(raw), _("It is broken: it is no valid JSON."))
+
+
+def _title(raw: bytes) -> str:
     title = _TITLE.search(raw)
     try:
-        return Broken(str(orjson.loads(_ESCAPE.sub(_whole, title[1]))) if title else "")
+        return str(orjson.loads(_ESCAPE.sub(_whole, title[1]))) if title else ""
     except orjson.JSONDecodeError:
-        return Broken("")
+        return ""
 
 
 def _whole(escape: re.Match[bytes]) -> bytes:

@@ -72,7 +72,7 @@ class _Node:
 def read(data: Any) -> Read:
     """One conversation of a file: our own format, or ChatGPT's. Raises `UnreadableError`."""
     if isinstance(data, Broken):
-        raise UnreadableError(_("It is broken: it is no valid JSON."))
+        raise UnreadableError(data.why)
     try:
         if "mapping" in data:
             return _chatgpt(data)
@@ -211,6 +211,7 @@ def _take(pk: str, node: _Node, above: Said | None, said: dict[str, Said], began
         return before  # nobody has asked for it
     if is_answer and above and above.is_answer:
         above.text += f"\n\n{text}"
+        turns.check_size(above.text)
         above.by |= node.by
         return before
     after = above.at + timedelta(microseconds=1) if above else began_at  # order is told by the time

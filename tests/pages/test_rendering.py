@@ -5,7 +5,7 @@ import re
 import pytest
 
 from chatsite.chat.rendering import render, tex
-from chatsite.chat.rendering.markdown import INLINE_MAX_CHARACTERS
+from chatsite.chat.rendering.markdown import INLINE_MAX_CHARACTERS, MAX_CHARACTERS
 
 
 def test_it_renders_commonmark() -> None:
@@ -293,6 +293,14 @@ def test_a_paragraph_beyond_the_limit_is_shown_as_it_is() -> None:
     text = "**a** " * INLINE_MAX_CHARACTERS
     assert "<strong>" not in render(text)
     assert "<strong>" in render(text[:INLINE_MAX_CHARACTERS])
+
+
+def test_a_text_that_no_model_writes_is_shown_as_it_is() -> None:
+    # The parser would fill the memory with an imported answer of two megabytes.
+    text = "- <b>\n" * (MAX_CHARACTERS // 6 + 1)
+    html = render(text)
+    assert "<li>" not in html
+    assert html.count("- &lt;b&gt;\n") == text.count("\n")
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,9 @@ def test_what_does_not_look_right_is_skipped_in_words_and_the_rest_goes_on(alice
         circle,
         chatgpt("big", "Too long", mapping={"q": chatgpt()["mapping"]["q"] | {"message": {
             "author": {"role": "user"}, "content": {"content_type": "text", "parts": ["x" * 2_000_001]}}}}),
+        {"id": "many", "title": "Too long together", "messages": [
+            {"id": "0", "role": "user", "text": "x"},
+            *({"id": f"{n + 1}", "parent": f"{n}", "role": "assistant", "text": "x" * 900_000} for n in range(3))]},
         chatgpt("odd", "Odd", create_time=1e300),
         chatgpt("lists", "Lists", mapping=[]),
     ]  # fmt: skip
@@ -290,6 +293,7 @@ def test_what_does_not_look_right_is_skipped_in_words_and_the_rest_goes_on(alice
     assert reasons["Empty"] == "There is no message in it."
     assert reasons["Circle"] == "Its messages follow each other in a circle."
     assert reasons["Too long"].startswith("It is 1 bytes over the limit of 2 MB.")
+    assert reasons["Too long together"].startswith("It is 700 kB over the limit of 2 MB.")
 
 
 def test_control_characters_and_hidden_text_are_left_out(alice: Any) -> None:
@@ -318,6 +322,18 @@ def test_one_conversation_that_is_no_json_is_named_and_the_rest_comes_in(alice: 
     assert (job.status, job.origins.count(), job.skipped_count) == ("done", 1, 1)
     assert job.skipped[0]["title"].replace("\ufffd", "") == "Odd"
     assert job.skipped[0]["why"] == "It is broken: it is no valid JSON."
+
+
+def test_a_conversation_that_would_fill_the_memory_is_named_and_the_rest_comes_in(
+    alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_CONVERSATION_PARTS", 1000)
+    monkeypatch.setattr(files, "MAX_CONVERSATION_BYTES", 10_000)
+    many = [{"title": "Many", "a": [[]] * 1000}, {"title": "Long", "a": "x" * 10_000}, chatgpt()]
+    job = bring(alice, orjson.dumps(many))
+    assert (job.status, job.origins.count()) == ("done", 1)
+    why = "It is far larger than a conversation can be."
+    assert job.skipped == [{"title": title, "why": why} for title in ("Many", "Long")]
 
 
 def test_half_a_character_is_replaced_and_everything_else_stays(alice: Any) -> None:

@@ -22,6 +22,9 @@ from chatsite.chat.rendering.links import honest_links
 from chatsite.chat.rendering.mathematics import mathematics
 from chatsite.chat.rendering.sanitising import sanitise
 
+# Longer texts are shown as they are, and no model writes so much: the parser makes half a kilobyte of each character of
+# some texts, in the process that has everybody's pages.
+MAX_CHARACTERS = 300_000
 # Longer paragraphs are shown as they are: the parser's inline rules are not linear.
 INLINE_MAX_CHARACTERS = 20_000
 
@@ -31,7 +34,7 @@ _HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "
 
 def render(text: str, key: str = "") -> SafeString:
     """The HTML of a text. `key` tells its footnotes from those of other texts on the same page."""
-    return sanitise(_markdown.render(text, {KEY: key}))
+    return _html(text, {KEY: key})
 
 
 class Parts:
@@ -41,7 +44,11 @@ class Parts:
         self._env: dict[str, Any] = {KEY: key, IS_PART: True}
 
     def render(self, text: str) -> SafeString:
-        return sanitise(_markdown.render(text, self._env))
+        return _html(text, self._env)
+
+
+def _html(text: str, env: dict[str, Any]) -> SafeString:
+    return sanitise(_markdown.render(text, env) if len(text) <= MAX_CHARACTERS else code_block(text, ""))
 
 
 # --- What is parsed, adapted to the page ------------------------------------------------------------------------
