@@ -9,6 +9,7 @@ import re
 import secrets
 import ssl
 import sys
+from email.utils import getaddresses
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -217,6 +218,11 @@ if _mail_url:
     EMAIL_USE_TLS = not EMAIL_USE_SSL and not is_this_machine(f"smtp://{_mail.hostname}")
     EMAIL_TIMEOUT = 10
     DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "") or f"Switchyard <switchyard@{ALLOWED_HOSTS[0]}>"
+    if ["@" in address for _, address in getaddresses([DEFAULT_FROM_EMAIL])] != [True]:
+        raise ImproperlyConfigured(
+            "EMAIL_FROM takes one address: switchyard@chat.example.org, or Chat <switchyard@chat.example.org>; a name "
+            "with a comma stands in quotes."
+        )
 
 # --- Database: SQLite in a file, or PostgreSQL by DATABASE_URL --------------------------------------------
 # A server whose machine has gone says nothing any more. TCP would wait a quarter of an hour for what was sent to it,
@@ -395,7 +401,9 @@ LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", 
 LOG_FORMAT: str = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(["json", "line"]))
 # The collector that traces are sent to; OpenTelemetry reads its other OTEL_ variables itself.
 OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-if OTEL_EXPORTER_OTLP_ENDPOINT and not OTEL_EXPORTER_OTLP_ENDPOINT.startswith(("http://", "https://")):
+_collector = parts_of(OTEL_EXPORTER_OTLP_ENDPOINT)
+is_collector = _collector.scheme in ("http", "https") and _collector.hostname and has_valid_port(_collector)
+if OTEL_EXPORTER_OTLP_ENDPOINT and not is_collector:
     raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT takes an address such as http://collector:4318.")
 # Whoever has it may read /metrics, which does not exist without one.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")

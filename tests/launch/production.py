@@ -17,6 +17,7 @@ GOOD = {
     "REDIS_URL": "redis://:secret@redis:6379/0",
     "DATABASE_URL": "postgresql://me:p%40ss@db/chat",
     "BEHIND_PROXY": "1",
+    "EMAIL_URL": "smtps://me:secret@mail/",
 }
 
 
