@@ -146,6 +146,13 @@ _NOTICES = {
         is_failure=False,
         is_misrouted=True,
     ),
+    "too_many_labels": Notice(
+        _("Too many labels"),
+        _("Up to 200 labels can be told apart at once. Name those that matter, or sort in two steps."),
+        can_retry=False,
+        is_failure=False,
+        is_misrouted=True,
+    ),
     # Refused before anything was saved.
     "empty": Notice(_("There is no message yet"), _("Write something first.")),
     "too_long": Notice(

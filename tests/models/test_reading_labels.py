@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -105,8 +106,24 @@ def test_a_list_of_labels_can_have_descriptions() -> None:
     assert "- refund: wants money back" in prompt.messages[0]["content"]
 
 
+@pytest.mark.parametrize("count", [5, 100])
+@pytest.mark.parametrize("mark", ["- ", "* ", "{}. "])
+def test_a_list_of_labels_is_not_taken_apart(count: int, mark: str) -> None:
+    """Also where the first of them are known to belong together, or the list is longer than an instruction."""
+    names = ["billing", "refund", *(f"kind {number}" for number in range(2, count))]
+    listed = "\n".join(mark.format(number + 1) + name for number, name in enumerate(names))
+    assert classify(f"Classify as one of these labels:\n{listed}\n\nText: {TEXT}") == (names, TEXT)
+    assert classify(f"{TEXT}\n\nWhich of these labels is it?\n{listed}") == (names, TEXT)
+
+
 def test_a_message_can_be_json() -> None:
     assert classify(f'{{"labels": ["bug", "docs"], "text": "{TEXT}"}}') == (["bug", "docs"], TEXT)
+    labels = [{"name": "bug", "description": "it breaks"}, "docs", "docs", "***", {}, "A-", "A"]
+    prompt = prompts.build("classify", json.dumps({"labels": labels, "text": TEXT}))
+    assert prompt.options["labels"] == [
+        {"name": "bug", "description": "it breaks"},
+        *({"name": name} for name in ("docs", "A-", "A")),
+    ]
 
 
 def test_examples_in_the_message_are_examples_of_its_labels() -> None:
@@ -199,6 +216,9 @@ def test_the_text_can_be_what_was_said_before() -> None:
         (f"please classify this: {TEXT}", "no_labels"),
         (TEXT, "no_labels"),
         ("", "no_labels"),
+        (json.dumps({"labels": ["a", "a"], "text": TEXT}), "one_label"),
+        (json.dumps({"labels": [f"label {number}" for number in range(201)], "text": TEXT}), "too_many_labels"),
+        ("\n".join(f"text {number} => L{number}" for number in range(201)) + "\nanother =>", "too_many_labels"),
         ("is this spam or not spam?", "nothing_to_classify"),
         ("classify as billing, technical or other", "nothing_to_classify"),
     ],
@@ -217,7 +237,7 @@ def test_any_message_is_read_or_refused(message: str, has_labels: bool) -> None:
         code = error.code
     else:
         code = "" if len(names) >= 2 and text else "too little"
-    assert code in ("", "one_label", "no_labels", "nothing_to_classify")
+    assert code in ("", "one_label", "no_labels", "too_many_labels", "nothing_to_classify")
 
 
 @pytest.mark.parametrize(

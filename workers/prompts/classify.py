@@ -17,7 +17,7 @@ from workers.prompts.condensing import fitted
 from workers.prompts.items import items
 from workers.prompts.label_patterns import WHICH_NOUN
 from workers.prompts.labelled import read
-from workers.prompts.labels import Label, Named, Strength, bare_list
+from workers.prompts.labels import MAX_LABELS, Label, Named, Strength, bare_list
 from workers.prompts.parts import Parts
 from workers.prompts.prompt import Message, Prompt
 from workers.prompts.wording import fold, word_count
@@ -44,7 +44,7 @@ def build(
     """The prompt of the `classify` role. Options: `labels` ({name, description?, examples?}) and, if several things
     are to be classified, `items`.
 
-    `labels` are those of the route. Raises `InputError`: `one_label`, `no_labels`, `nothing_to_classify`.
+    `labels` are those of the route. Raises `InputError`: `one_label`, `no_labels`, `too_many_labels`, `nothing_to_classify`.
     """
     message = message.replace("\r\n", "\n").strip()
     # Where the route has labels, a customer's “by card or in cash?” names none.
@@ -53,6 +53,8 @@ def build(
         named, parts = typed, Parts(message, "")
     chosen = list(named.labels if named else labels or _earlier_labels(history))
     _check(chosen, message)
+    if len(chosen) > max(MAX_LABELS, len(labels)):
+        raise InputError("too_many_labels", f"The message names {len(chosen)} labels.")
     own = parts.text if named or not attached or word_count(parts.text) > _MOST_WORDS_ABOUT_FILES else ""
     text = one_text(own, attached) or _referred_to(parts.instruction, history)
     if not re.search(r"\w", text):

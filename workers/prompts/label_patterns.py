@@ -32,7 +32,7 @@ QUOTED = re.compile(
 )
 # “is it a) a question b) a complaint”
 LETTERED = re.compile(r"(?<!\w)\(?([a-hA-H1-9])\)\s*(.{2,60}?)(?=[,;]?\s+(?:or\s+)?\(?[a-hA-H1-9]\)|[?:\n\"]|$)")
-LIST_LINE = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|\(?[A-Za-z][.)])\s+(.+?)\s*$", re.MULTILINE)
+LIST_LINE = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])\s+(.+?)\s*$", re.MULTILINE)
 DESCRIBED = re.compile(r"^(.{1,40}?)\s*(?::|=| – | — | - )\s*(\S.{2,})$")
 # “O for opinion and F for fact”, “1 if it is an attack”, “1=resus”
 CODED = re.compile(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from workers.prompts.known_labels import is_catch_all, known
-from workers.prompts.label_patterns import LABEL_NOUN
-from workers.prompts.labels import Named, Strength, label, named_labels
+from workers.prompts.label_patterns import LABEL_NOUN, LIST_LINE
+from workers.prompts.labels import Label, Named, Strength, label, named_labels
 from workers.prompts.parts import Parts, clean, head_cuts, paragraphs, quoted, tail_cuts
 from workers.prompts.wording import any_of, fold, is_courtesy, word, word_count
 
@@ -33,6 +34,7 @@ _STILL_ASKS = re.compile(rf"{any_of('still_asking')}\b[^\n\"“«]{{0,120}}$")
 _ANSWER_LINE = re.compile(r"\n\s*[\w()/ -]{2,40}:\s*$")  # “Answer:”, left open below a text
 _LOOSE_MARKS = re.compile(r"^[→>=–—\s-]+(?=\s)|\s*(?:[-=]+>|→|—|–|--?)\s*$")
 _EXAMPLE_LINE = re.compile(r"^\s*(.+?)\s*(?:=>|->|→|⇒)\s*([^\n]{0,40}?)\s*$")
+_MARK = re.compile(r"\s*(?:(?P<dash>[-*•])|(?P<number>\(?\d{1,3}[.)])|(?P<letter>\(?[A-Za-z][.)]))(?:\s|$)")
 _QUOTATION_MARKS = " \"'“”"
 _LONG_RUN = re.compile(r"\W{41,}")
 
@@ -65,7 +67,13 @@ def _clearest(message: str, least: Strength) -> tuple[Named | None, Parts]:
 
 
 def _is_brief(stretch: str) -> bool:
-    return len(stretch) <= _MAX_CHARACTERS_AROUND and word_count(stretch) <= _MAX_WORDS_AROUND
+    """Whether it can be an instruction. A list of labels in lines, with what they mean, does not make it longer."""
+    if len(stretch) > _MAX_CHARACTERS_AROUND:
+        return False
+    listed = LIST_LINE.search(stretch)
+    if listed and LABEL_NOUN.search(fold(stretch[: listed.start()])):
+        stretch = LIST_LINE.sub("", stretch)
+    return word_count(stretch) <= _MAX_WORDS_AROUND
 
 
 def _candidates(message: str) -> Iterator[tuple[Parts, float]]:
@@ -81,16 +89,25 @@ def _candidates(message: str) -> Iterator[tuple[Parts, float]]:
     if len(blocks) > 1:
         yield from ((parts, _APART_BY_PARAGRAPH) for parts in _paragraph_splits(message, blocks))
     for cut in head_cuts(message):
-        yield cut, _APART_BY_LINE * (cut.text.startswith("\n") or message[: -len(cut.text)].endswith("\n"))
+        if not _is_within_list(cut.instruction, cut.text):
+            yield cut, _APART_BY_LINE * (cut.text.startswith("\n") or message[: -len(cut.text)].endswith("\n"))
     for cut in tail_cuts(message):
-        yield cut, _APART_BY_LINE * cut.text.endswith("\n")
+        if not _is_within_list(cut.text, cut.instruction):
+            yield cut, _APART_BY_LINE * cut.text.endswith("\n")
+
+
+def _is_within_list(before: str, after: str) -> bool:
+    """Whether one list goes on where these two stretches of a message meet, between two of its lines or within one."""
+    line = before.rstrip().rpartition("\n")[2]
+    last, first = _MARK.match(line), _MARK.match(after.lstrip())
+    return bool(last and (last[0] == line or (first and last.lastgroup == first.lastgroup)))
 
 
 def _paragraph_splits(message: str, blocks: list[str]) -> Iterator[Parts]:
     first, last = blocks[0], blocks[-1]
-    if word_count(first) <= _MAX_WORDS_AROUND:
+    if _is_brief(first):
         yield Parts(first.strip(), message.split(first, 1)[1])
-    if word_count(last) <= _MAX_WORDS_AROUND:
+    if _is_brief(last):
         yield Parts(last.strip(), message.rsplit(last, 1)[0])
 
 
@@ -172,6 +189,14 @@ def _from_json(message: str) -> tuple[Named, Parts] | None:
         return None
     if not isinstance(content, dict) or not isinstance(content.get("labels"), list):
         return None
-    labels = tuple(label(str(name)) for name in content["labels"])
+    by_name = {entry["name"]: entry for entry in map(_label_of, content["labels"]) if entry["name"]}
+    labels = tuple(by_name.values())
     text = content.get("text")
     return (Named(labels, Strength.LISTED), Parts("", text)) if labels and isinstance(text, str) else None
+
+
+def _label_of(entry: Any) -> Label:
+    """A label in JSON: its name, or an object as routes have it."""
+    if not isinstance(entry, dict):
+        return label(str(entry))
+    return label(str(entry.get("name", "")), str(entry.get("description") or ""))

@@ -51,7 +51,7 @@ def named_labels(instruction: str) -> Named | None:
     for strength, read in _READERS:
         labels = read(instruction) or []
         unique = {plain_name(label["name"]): label for label in reversed(labels) if plain_name(label["name"])}
-        if unique and len(unique) <= MAX_LABELS:
+        if unique:
             return Named(tuple(reversed(unique.values())), strength)
     return None
 
