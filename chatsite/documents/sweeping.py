@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from chatsite.documents.models import Attachment
@@ -25,5 +26,9 @@ def sweep(**_: Any) -> None:
 
 
 def delete_unsent() -> None:
-    """Delete what has waited for a day to be sent."""
-    Attachment.objects.filter(message=None, created_at__lt=timezone.now() - KEPT_UNSENT).delete()
+    """Delete what has waited for a day to be sent, unless that happens right now."""
+    with transaction.atomic():
+        old = Attachment.objects.select_for_update(skip_locked=True).filter(
+            message=None, created_at__lt=timezone.now() - KEPT_UNSENT
+        )
+        Attachment.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()

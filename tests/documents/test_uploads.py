@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -256,6 +256,31 @@ def test_what_nobody_sends_goes_after_a_day(alice: Any, defaults: None) -> None:
     assert set(Attachment.objects.values_list("name", flat=True)) == {"sent.txt", "new.txt"}
     assert Content.objects.count() == 2
     assert old.name == "old.txt"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_being_sent_when_its_day_is_over_stays(alice: Any, defaults: None) -> None:
+    old = added(alice, "old.txt", b"old")
+    Attachment.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    begins = threading.Event()
+
+    def sweep() -> None:
+        def note(execute: Any, sql: str, *others: Any) -> Any:
+            if sql.startswith("BEGIN"):
+                begins.set()
+            return execute(sql, *others)
+
+        with connection.execute_wrapper(note):
+            sweeping.delete_unsent()
+        connection.close()
+
+    thread = threading.Thread(target=sweep)
+    with transaction.atomic():
+        turns.submit(alice, text="Hello", files=[str(old.pk)])
+        thread.start()
+        begins.wait(10)
+    thread.join()
+    assert Attachment.objects.get().message_id
 
 
 def test_without_scripts_a_message_and_its_files_are_one_form(client: Client, alice: Any, defaults: None) -> None:
