@@ -14,6 +14,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.http import Http404
 from django.utils import timezone
 
 from chatsite.chat import access, feed, listing, turns
@@ -64,12 +65,12 @@ def tags_of(user: Any, names: Iterable[str]) -> list[Tag]:
     """The tags of these names, made where there are none, in a transaction. Raises `RefusedError`: too many."""
     longest = Tag._meta.get_field("name").max_length
     cleaned = (on_one_line(name)[:longest].strip() for name in names)
-    wanted = {name.casefold(): name for name in cleaned if name}
+    wanted = {_key(name): name for name in cleaned if name}
     if len(wanted) > MOST_TAGS:
         raise RefusedError("too_many_tags", most=MOST_TAGS)
     # Two tabs at once make a tag once. No key: what is saved meanwhile refers to this row.
     get_user_model()._default_manager.select_for_update(no_key=True).get(pk=user.pk)
-    owned = {one.name.casefold(): one for one in Tag.objects.filter(user=user)}
+    owned = {_key(one.name): one for one in Tag.objects.filter(user=user)}
     if len(owned.keys() | wanted.keys()) > MOST_TAGS_IN_ALL:
         raise RefusedError("too_many_tags_in_all", most=MOST_TAGS_IN_ALL)
     return [owned.get(key) or Tag.objects.create(user=user, name=name) for key, name in wanted.items()]
@@ -123,11 +124,13 @@ def on_one_line(text: str) -> str:
 
 
 def _change(conversation: Conversation, **fields: Any) -> Conversation:
+    """Raises `Http404` if it has gone for good meanwhile."""
+    with transaction.atomic():
+        if not Conversation.objects.filter(pk=conversation.pk).update(**fields):
+            raise Http404("The conversation is gone.")
+        _tell(conversation)
     for name, value in fields.items():
         setattr(conversation, name, value)
-    with transaction.atomic():
-        conversation.save(update_fields=list(fields))
-        _tell(conversation)
     return conversation
 
 
@@ -142,3 +145,8 @@ def tell(conversation: Conversation) -> None:
 
 def _forget_unused_tags(user: Any) -> None:
     Tag.objects.filter(user=user, conversations=None).delete()
+
+
+def _key(name: str) -> str:
+    """What names of the same tag have in common. PostgreSQL has one small letter for the Turkish İ, Python two."""
+    return name.replace("İ", "i").casefold()

@@ -174,6 +174,9 @@ def test_too_many_tags_are_refused_in_words(post: Post, page: Client, alice: Any
     assert response.status_code == 400
     assert "up to 10 tags" in response.content.decode()
     assert not Tag.objects.exists()
+    post("tags", mine, new="İş, iş, Straße, STRASSE")
+    assert [str(tag) for tag in mine.tags.all()] == ["iş", "STRASSE"]  # each is one tag, in small letters or not
+    mine.tags.all().delete()
     Tag.objects.bulk_create(Tag(user=alice, name=f"tag {n}") for n in range(100))
     assert post("tags", mine, new="one more")["code"] == "too_many_tags_in_all"
 
@@ -326,6 +329,21 @@ def test_after_a_while_nothing_is_left_of_a_deleted_conversation(
     assert not Tag.objects.exists()
     assert page.post(reverse("conversation-restore", args=[turn.conversation_id])).status_code == 404
     assert page.get("/", {"deleted": str(turn.conversation_id)}).status_code == 200
+
+
+def test_what_goes_for_good_in_the_same_moment_cannot_be_had_back(
+    post: Post, page: Client, alice: Any, monkeypatch: Any
+) -> None:
+    long_ago = timezone.now() - timedelta(seconds=conversations.UNDO_SECONDS + 1)
+    mine, found = conversation(alice, deleted_at=long_ago), access.deleted_conversation_or_404
+
+    def find_it_before_it_goes(*args: Any) -> Conversation:
+        one = found(*args)
+        conversations.purge()
+        return one
+
+    monkeypatch.setattr(access, "deleted_conversation_or_404", find_it_before_it_goes)
+    assert page.post(reverse("conversation-restore", args=[mine.pk])).status_code == 404
 
 
 def test_a_few_go_at_a_time_and_none_whose_answer_is_still_being_stopped(alice: Any, monkeypatch: Any) -> None:
