@@ -17,6 +17,8 @@ from workers.events import Offset
 
 Frame = dict[str, Any]
 
+LONGEST_ID = 36  # characters
+
 
 def parse(text: str | None) -> Frame:
     """A frame from what came; not from binary data (None), broken JSON, or what is no object."""
@@ -40,10 +42,18 @@ def text_if_any(frame: Frame, key: str) -> str | None:
     return None if frame.get(key) is None else text(frame, key)
 
 
+def identity(frame: Frame, key: str) -> str:
+    """What may be the id of something, under a key; empty where there is none."""
+    value = text(frame, key)
+    if len(value) > LONGEST_ID:
+        raise RefusedError("bad_frame")
+    return value
+
+
 def files(frame: Frame) -> list[str]:
     """The ids of files, of which there can be no more than a message may have."""
     ids = frame.get("files") or []
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+    if not isinstance(ids, list) or not all(isinstance(each, str) and len(each) <= LONGEST_ID for each in ids):
         raise RefusedError("bad_frame")
     if len(ids) > settings.FILES_PER_MESSAGE:
         raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)

@@ -8,6 +8,9 @@ from chatsite.chat import branches, feed, listing, presenting
 from chatsite.chat.frames import Frame
 from chatsite.chat.models import Turn
 
+# Of the HTML of one: news are kept for everybody in one place for a while, in the memory of Redis.
+LONGEST = 20_000  # characters
+
 
 def frames(turn: Turn, *, with_message: bool) -> list[Frame]:
     """What the tab that has asked for an answer is told. The last of it is the news for all tabs of the person.
@@ -39,4 +42,10 @@ def _turn_frame(turn: Turn, *, with_message: bool) -> Frame:
 
 def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
     """Tell every tab of the person."""
-    feed.tell(user_id, frames(turn, with_message=with_message)[-1])
+    tell_all(user_id, frames(turn, with_message=with_message))
+
+
+def tell_all(user_id: Any, told: list[Frame]) -> None:
+    """Tell every tab of the person what one of them is told; what is long is left to them to fetch."""
+    frame = told[-1]
+    feed.tell(user_id, {**frame, "html": ""} if len(frame.get("html", "")) > LONGEST else frame)

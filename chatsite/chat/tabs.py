@@ -22,7 +22,6 @@ from chatsite.chat import (
     comparing,
     conversations,
     corrections,
-    feed,
     frames,
     news,
     notices,
@@ -183,14 +182,14 @@ class Tab:
         self.deliver({"type": "accepted", "client_id": client_id and str(client_id), **accepted})
         for frame in told:
             self.deliver(frame)
-        await asyncio.to_thread(feed.tell, self.user.pk, told[-1])
+        await asyncio.to_thread(news.tell_all, self.user.pk, told)
 
     async def _preview(self, frame: Frame) -> None:
         """Say where a message that is being typed would go. One that comes too soon or is too long has no answer."""
         text, files = frames.text(frame, "text").strip(), frames.files(frame)
+        conversation, tag = frames.identity(frame, "conversation"), frames.text(frame, "tag")[:TAG_CHARACTERS]
         if not (text or files) or len(text) > previewing.MAX_CHARACTERS or not await self._may_preview():
             return
-        conversation, tag = frames.text(frame, "conversation"), frames.text(frame, "tag")[:TAG_CHARACTERS]
         await asyncio.to_thread(
             previewing.ask, self.user, text=text, conversation_id=conversation, files=files, tag=tag
         )

@@ -136,8 +136,9 @@ def test_two_tabs_of_a_person_show_the_same(page: Page, connect: Connect, provid
     other = page.context.new_page()
     other.goto(page.url)
     connect("gate2-tokens4")
-    ask(page, "Second")
-    expect(other.locator(".bubble")).to_have_text(["First", "Second"])
+    ask(page, "Second, and so long that the other tab fetches it. " * 500)
+    expect(other.locator(".bubble")).to_have_count(2)
+    expect(other.locator(".bubble").nth(1)).to_contain_text("fetches it. Second")
     expect(answer(other.locator(".reply").nth(1))).to_have_text("t0 t1")
     provider.release()
     for tab in (page, other):

@@ -61,6 +61,8 @@ async def test_what_is_empty_too_long_or_too_frequent_is_not_asked(
     async with tab(session) as alice_tab:
         await alice_tab.send(type="preview", tag="empty", text="  ")
         await alice_tab.send(type="preview", tag="long", text="x" * 20_001)
+        await alice_tab.send(type="preview", tag="padded", text="Hello", conversation="x" * 37)
+        await alice_tab.send(type="preview", tag="padded", text="Hello", files=["x" * 37])
         await alice_tab.send(type="preview", tag="good", text="Hello")
         await alice_tab.send(type="preview", tag="soon", text="Hello you")
         await alice_tab.send(type="ping")

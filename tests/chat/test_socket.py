@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chatsite.asgi import application
-from chatsite.chat import consumers, conversations, feed, turns
+from chatsite.chat import consumers, conversations, feed, news, turns
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -169,7 +169,13 @@ async def test_the_other_tab_of_the_same_person_hears_of_it(defaults: None, alic
         await phone.send(type="send", client_id=str(uuid.uuid4()), text="From the phone")
         mine = await phone.until("turn")
         theirs = await desk.until("turn")
-    assert mine["reply"] == theirs["reply"]
+        assert (mine["reply"], mine["html"]) == (theirs["reply"], theirs["html"])
+        await phone.send(type="send", client_id=str(uuid.uuid4()), text="long " * news.LONGEST)
+        reply = (await phone.until("accepted"))["reply"]
+        mine = await phone.until("turn", reply=reply)
+        theirs = await desk.until("turn")
+        assert mine["html"].count("long ") > news.LONGEST - 10
+        assert theirs == mine | {"html": ""}  # a tab that shows the conversation fetches it
 
 
 @pytest.mark.parametrize(

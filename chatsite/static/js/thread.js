@@ -104,11 +104,11 @@ export class Thread {
   }
 
   // Add what follows the message `parent` (null: the first one) instead of what follows it on the page.
-  // Whether it could: the page has that message, and no answers beside each other.
+  // Whether it could: the page has that message, no answers beside each other, and is told what it is.
   add({ html, reply, parent }) {
     if (this.find(reply)) return true;
     const before = parent && this.find(parent);
-    if ((parent && !before) || this.#messages.querySelector(".compared")) return false;
+    if (!html || (parent && !before) || this.#messages.querySelector(".compared")) return false;
     this.#changes++;
     this.#keepingFocus(() => {
       while (this.#messages.lastElementChild !== before) this.#messages.lastElementChild.remove();
