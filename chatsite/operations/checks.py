@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -50,6 +51,14 @@ def check_queues(queues: Iterable[str]) -> None:
         raise CannotStartError(
             f"Nothing is ever sent to the queue {', '.join(unknown)}. There are {', '.join(sorted(known))}, and those "
             "of worker groups, as remote-far is the one of the group far. Correct what stands after -Q."
+        )
+
+
+def check_static_files() -> None:
+    """Scripts and styles are there, without which production shows no page. Raises `CannotStartError`."""
+    if not getattr(staticfiles_storage, "hashed_files", True):
+        raise CannotStartError(
+            "The static files are missing. Run manage.py collectstatic first, then start this process."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from chatsite.chat import fallbacks
 from chatsite.chat.threads import in_thread
-from chatsite.operations.checks import CannotStartError, check_start
+from chatsite.operations.checks import CannotStartError, check_start, check_static_files
 from workers import tracing
 from workers.code import own_code
 
@@ -20,10 +20,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Refuse to start where answers would be lost: the server logs the sentence and exits."""
+    """Refuse to start where answers would be lost, or pages not shown: the server logs the sentence and exits."""
     await receive()
     try:
         await in_thread(check_start)()
+        check_static_files()
         await in_thread(own_code)()  # what this process runs, whatever the files become
     except CannotStartError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})

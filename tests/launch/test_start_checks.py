@@ -8,11 +8,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
 
+from chatsite.operations.lifespan import lifespan
 from tests.environment import RedisServer, free_port
 from tests.launch.production import GOOD, given, python
 from tests.processes import ROOT
@@ -70,6 +72,24 @@ def test_no_process_starts_over_what_would_lose_answers(tmp_path: Path, producti
         assert EVICTS in said, name
         assert "The database lacks migrations of this version" in said, name
         assert "Run manage.py migrate first" in said, name
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_web_process_in_production_does_not_start_without_static_files(settings: Any, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {"staticfiles": {"BACKEND": "chatsite.static_files.HashedStaticFilesStorage"}}
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    await lifespan({"type": "lifespan"}, receive, send)
+    (refusal,) = told
+    assert refusal["type"] == "lifespan.startup.failed"
+    assert "Run manage.py collectstatic first" in refusal["message"]
 
 
 def test_good_servers_pass_every_check_for_deployment(tmp_path: Path, production: Start) -> None:
