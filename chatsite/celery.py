@@ -39,6 +39,7 @@ def keep_logging(**_: Any) -> None:
 @worker_init.connect
 def check_start(sender: Any, **_: Any) -> None:
     """A worker takes no task where answers would be lost."""
+    from chatsite import garbage
     from chatsite.operations import checks
     from workers import isolation, tracing, warming
 
@@ -51,6 +52,7 @@ def check_start(sender: Any, **_: Any) -> None:
     warming.load_code(queues)
     isolation.prepare()  # before anything starts a thread
     tracing.prepare()
+    garbage.look_less_often()
 
 
 @task_prerun.connect

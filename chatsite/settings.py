@@ -325,7 +325,7 @@ else:  # lower numbers first
         "priority_steps": [RETRY_PRIORITY, CELERY_TASK_DEFAULT_PRIORITY],
         "sep": ":",
         "queue_order_strategy": "priority",
-        "visibility_timeout": 24 * 3600,  # beyond any task: what a worker had taken is the reaper's to give back
+        "ack_emulation": False,  # it would be written down what a worker has taken; giving it back is the reaper's
         "socket_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
         "socket_connect_timeout": 5,
     }

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -14,15 +14,13 @@ from django.db import DatabaseError, IntegrityError, close_old_connections
 from django.db.models import Model
 
 from workers import isolation, presence, tracing
-from workers.jobs import Job
+from workers.jobs import AnyJob, Job
 from workers.leases import Lease
 from workers.logs import about
 
 logger = logging.getLogger(__name__)
 PERSISTENT_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
-
-AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from celery import Task
 from django.apps import apps
@@ -27,10 +27,13 @@ from workers import broker
 from workers.commits import after_commit
 from workers.limits import limits_of
 from workers.locks import lock_until_commit
+from workers.prepared import prepared
 
 # Sent when a reply has come to its end, whichever, and its readers are told; `job` is what it has ended with. Sent also
 # when a job that writes no reply is quarantined. What a receiver raises is logged.
 ended = Signal()
+
+AnyJob = TypeVar("AnyJob", bound="Job")
 
 
 class Job(models.Model):
@@ -158,16 +161,16 @@ class Job(models.Model):
         if self.person_id is None:
             return False
         lock_until_commit(f"person:{self.person_id}")
-        others = self.all_open().filter(person=self.person_id).exclude(pk=self.pk).exclude(released_at=None)
-        if not others.exists():  # most people wait for one answer at a time
+        if not _any_beside(type(self), self.person_id, self.pk):  # most people wait for one answer at a time
             return False
+        others = _beside(type(self), self.person_id, self.pk)
         ahead = sum(other.queue == self.queue for other in self.with_queues(others))
         return ahead > 0 and ahead >= limits_of(self.person_id).running
 
     @classmethod
     def release_held(cls, person_id: Any) -> None:
         """Hand to their queues those held jobs of a person that have become their turn, the oldest first."""
-        if not cls._held(person_id).exists():
+        if not _any_held(cls, person_id):
             return
         with transaction.atomic():
             lock_until_commit(f"person:{person_id}")
@@ -206,8 +209,8 @@ class Job(models.Model):
         claimed = cls._default_manager.filter(pk=pk, attempt=attempt, status=cls.Status.QUEUED).update(
             status=cls.Status.RUNNING, started_at=timezone.now()
         )
-        rows = cls._default_manager.select_related(*cls.needed) if cls.needed else cls._default_manager
-        return rows.filter(pk=pk, attempt=attempt).first() if claimed else None
+        rows = _claimed(cls, pk, attempt) if claimed else []
+        return rows[0] if rows else None
 
     def close(self, status: str, **fields: Any) -> bool:
         """Write the final state, if this attempt is still the running one. False means that it is not."""
@@ -284,3 +287,24 @@ class Job(models.Model):
 
     def _fenced(self) -> models.QuerySet[Any]:
         return type(self)._default_manager.filter(pk=self.pk, attempt=self.attempt, status=self.Status.RUNNING)
+
+
+@prepared
+def _claimed(kind: type[AnyJob], pk: Any, attempt: int) -> models.QuerySet[AnyJob]:
+    rows = kind._default_manager.select_related(*kind.needed) if kind.needed else kind._default_manager.all()
+    return rows.filter(pk=pk, attempt=attempt)
+
+
+@prepared
+def _any_held(kind: type[Job], person_id: Any) -> models.QuerySet[Any, Any]:
+    return kind._held(person_id).order_by().values_list("pk")[:1]
+
+
+@prepared
+def _any_beside(kind: type[Job], person_id: Any, pk: Any) -> models.QuerySet[Any, Any]:
+    return _beside(kind, person_id, pk).order_by().values_list("pk")[:1]
+
+
+def _beside(kind: type[AnyJob], person_id: Any, pk: Any) -> models.QuerySet[AnyJob]:
+    """The other jobs of a person that are in a queue or running."""
+    return kind.all_open().filter(person=person_id).exclude(pk=pk).exclude(released_at=None)

@@ -11,6 +11,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from workers.prepared import prepared
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -25,6 +27,9 @@ class Limits:
     def open(self) -> int:
         """Answers of theirs that are not there yet."""
         return self.running + self.waiting
+
+
+_NAMES = tuple(field.name for field in fields(Limits))
 
 
 class GroupLimits(models.Model):
@@ -83,7 +88,11 @@ def limits_of_the_site() -> Limits:
 def limits_of(person_id: Any) -> Limits:
     """The limits for a person: of each, the most generous of their groups; the site's where no group has one."""
     site = limits_of_the_site()
-    names = [field.name for field in fields(Limits)]
-    rows = list(GroupLimits.objects.filter(group__user=person_id).values(*names))
-    theirs = {name: [row[name] for row in rows if row[name] is not None] for name in names}
+    rows = _of_their_groups(person_id)
+    theirs = {name: [row[name] for row in rows if row[name] is not None] for name in _NAMES}
     return replace(site, **{name: max(values) for name, values in theirs.items() if values})
+
+
+@prepared
+def _of_their_groups(person_id: Any) -> models.QuerySet[GroupLimits, dict[str, Any]]:
+    return GroupLimits.objects.filter(group__user=person_id).values(*_NAMES)

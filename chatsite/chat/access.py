@@ -21,6 +21,7 @@ from router.revisions import Content, content
 from router.running import running
 from workers.jobs import Job
 from workers.models import Model
+from workers.prepared import prepared
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -96,8 +97,14 @@ def whether_open_or_404(user: Person, reply_id: Any) -> tuple[UUID, bool]:
 
 def groups_of(user: Any) -> frozenset[int]:
     """The numbers of the groups whose routes and models the person may use: all of them for a superuser."""
-    groups = Group.objects.all() if user.is_superuser else user.groups.all()
-    return frozenset(groups.values_list("pk", flat=True))
+    if user.is_superuser:
+        return frozenset(Group.objects.values_list("pk", flat=True))
+    return frozenset(_joined(user.pk))
+
+
+@prepared
+def _joined(user_id: Any) -> QuerySet[Group, int]:
+    return Group.objects.filter(user=user_id).order_by().values_list("pk", flat=True)
 
 
 def models(groups: frozenset[int]) -> QuerySet[Model]:

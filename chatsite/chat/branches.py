@@ -6,17 +6,17 @@ that is shown ends, so that it is the same in every tab and after a year; a new 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.http import Http404
 
 from chatsite.chat import access, feed
 from chatsite.chat.frames import Frame
 from chatsite.chat.models import Conversation, Message, Turn
+from workers.prepared import prepared
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,21 @@ def place_among(siblings: list[UUID], pk: UUID) -> Place:
     )
 
 
-def places_of(messages: Sequence[Message]) -> dict[UUID, Place]:
-    """Where messages of one conversation stand among their alternatives, by message. One query."""
-    parents = {message.parent_id for message in messages}
-    follows = Q(parent__in=parents - {None})
-    rows = Message.objects.filter(follows | Q(parent=None) if None in parents else follows)
-    siblings: dict[UUID | None, list[UUID]] = {}
-    for pk, parent_id in (
-        rows.filter(conversation=messages[0].conversation_id).order_by("created_at").values_list("pk", "parent_id")
-    ):
-        siblings.setdefault(parent_id, []).append(pk)
-    return {message.pk: place_among(siblings[message.parent_id], message.pk) for message in messages}
+def place_of(message: Message) -> Place:
+    """Where a message stands among its alternatives. One query."""
+    siblings = _following(message.parent_id) if message.parent_id else _beginning(message.conversation_id)
+    return place_among(siblings, message.pk)
+
+
+@prepared
+def _following(parent_id: UUID) -> QuerySet[Message, UUID]:
+    return Message.objects.filter(parent=parent_id).order_by("created_at").values_list("pk", flat=True)
+
+
+@prepared
+def _beginning(conversation_id: UUID) -> QuerySet[Message, UUID]:
+    firsts = Message.objects.filter(conversation=conversation_id, parent=None)
+    return firsts.order_by("created_at").values_list("pk", flat=True)
 
 
 def compared_with(conversation: Conversation, pk: UUID) -> UUID | None:

@@ -325,7 +325,7 @@ def _states_of(reply_ids: list[UUID]) -> dict[UUID, str]:
 @in_thread
 def finished_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The last frame of a reply: the whole article, as a reload would show it; none while it is being written."""
-    turns = presenting.shown_turns().filter(pk=reply_id)
+    turns = presenting.shown_turns(reply_id)
     with translation.override(language):
         return [
             {
@@ -342,7 +342,7 @@ def finished_frames(reply_id: UUID, language: str) -> list[Frame]:
 @in_thread
 def decided_frames(reply_id: UUID, language: str) -> list[Frame]:
     """The badge of a reply, the route it was given and why; nothing before there is a decision."""
-    turns = presenting.shown_turns().filter(pk=reply_id).exclude(decision=None)
+    turns = [turn for turn in presenting.shown_turns(reply_id) if turn.decision_id]
     with translation.override(language):
         return [{"type": "decided", "reply": str(reply_id), "html": presenting.render_decision(turn)} for turn in turns]
 

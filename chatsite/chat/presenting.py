@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from chatsite.chat import access, branches
-from chatsite.chat.branches import Place, Tree, places_of
+from chatsite.chat.branches import Place, Tree, place_of
 from chatsite.chat.explaining import Titles, Why, explain
 from chatsite.chat.models import Conversation, Message, Rating, Turn
 from chatsite.chat.notices import notice
@@ -29,6 +29,7 @@ from router.models import Decision
 from router.revisions import Content, content
 from workers.jobs import Job
 from workers.models import Completion, Role
+from workers.prepared import prepared
 
 # A longer message of a person is folded after this many characters.
 PREVIEW_CHARACTERS = 1200
@@ -184,23 +185,22 @@ def entries(conversation: Conversation, message_ids: Iterable[UUID] | None = Non
     ]
 
 
-def shown_turns() -> QuerySet[Turn]:
-    """Turns with what a decided or finished reply is made of, and no more: prompts and snapshots are large."""
-    return Turn.objects.select_related(
-        "reply", "conversation__user", "decision__revision", "completion__model", "completion__answered_by"
-    ).only(*_SHOWN)
+@prepared
+def shown_turns(reply_id: UUID) -> QuerySet[Turn]:
+    """A turn with what a decided or finished reply is made of, and no more: prompts and snapshots are large."""
+    related = ("reply", "conversation__user", "decision__revision", "completion__model", "completion__answered_by")
+    return Turn.objects.select_related(*related).only(*_SHOWN).filter(pk=reply_id)
 
 
 def render_turn(turn: Turn) -> str:
     """The HTML of a message and its reply."""
-    places = places_of([turn.message, turn.reply])
-    entry = _user_entry(turn.message, places[turn.message_id], _files_of([turn.message]))
-    return _render_entry(entry) + _render_entry(_one_reply(turn, places[turn.pk]))
+    entry = _user_entry(turn.message, place_of(turn.message), _files_of([turn.message]))
+    return _render_entry(entry) + render_reply(turn)
 
 
 def render_reply(turn: Turn) -> str:
     """The HTML of a reply, in whatever state it is."""
-    return _render_entry(_one_reply(turn, _place_of(turn.reply)))
+    return _render_entry(_one_reply(turn, place_of(turn.reply)))
 
 
 def render_decision(turn: Turn) -> str:
@@ -210,15 +210,11 @@ def render_decision(turn: Turn) -> str:
 
 def render_rated(turn: Turn) -> str:
     """The HTML of the line that says why the person rated an answer as they did."""
-    return render_to_string("chat/_rated.html", {"entry": _one_reply(turn, _place_of(turn.reply))})
+    return render_to_string("chat/_rated.html", {"entry": _one_reply(turn, place_of(turn.reply))})
 
 
 def _render_entry(entry: Entry) -> str:
     return render_to_string("chat/_message.html", {"entry": entry})
-
-
-def _place_of(message: Message) -> Place:
-    return places_of([message])[message.pk]
 
 
 # --- Messages -------------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from chatsite.chat import feed, listing
 from chatsite.chat.models import Conversation, Message, Titling
@@ -17,6 +19,7 @@ from router.strategies.explicit import message_without_command
 from workers.errors import WorkerError
 from workers.jobs import Job
 from workers.models import Completion
+from workers.prepared import prepared
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +35,17 @@ def first_words(text: str) -> str:
 
 def begin(completion: Completion, **_: Any) -> None:
     """An answer is there: if it is the first of a conversation that has only first words, ask for a title."""
-    first = Message.objects.filter(
-        turns=completion.reply_id, parent=None, conversation__named_at=None, conversation__title__endswith="…"
-    )
-    # The columns that are needed, and no order: every answer asks this.
-    for message_id, conversation_id, title, text in first.order_by().values_list(
-        "pk", "conversation_id", "conversation__title", "text"
-    ):
+    for message_id, conversation_id, title, text in _first_of_unnamed(completion.reply_id):
         if title == first_words(text):
             _ask(conversation_id, message_id)
+
+
+@prepared
+def _first_of_unnamed(reply_id: UUID) -> QuerySet[Message, tuple[UUID, UUID, str, str]]:
+    """The message that a reply answers, if it is the first of a conversation whose title may be cut off."""
+    unnamed = Message.objects.filter(parent=None, conversation__named_at=None, conversation__title__endswith="…")
+    columns = unnamed.order_by().values_list("pk", "conversation_id", "conversation__title", "text")
+    return columns.filter(turns=reply_id)
 
 
 def _ask(conversation_id: Any, message_id: Any) -> None:

@@ -108,6 +108,8 @@ def sendable(user: Any, ids: Sequence[Any]) -> list[UUID]:
     """
     if len(ids) > settings.FILES_PER_MESSAGE:
         raise RefusedError("too_many_files", most=settings.FILES_PER_MESSAGE)
+    if not ids:
+        return []
     found = unsent_of(user, ids).values_list("pk", "status")
     if len(found) < len(set(map(str, ids))):
         raise RefusedError("file_gone")

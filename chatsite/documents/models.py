@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from workers.jobs import Job
+from workers.prepared import prepared
 
 
 class Attachment(Job):
@@ -65,7 +66,7 @@ class Attachment(Job):
     @classmethod
     def is_waited_for(cls, reply_id: Any) -> bool:
         """Whether the message of a turn has files that nobody has read yet."""
-        return cls.all_open().filter(message__turns=reply_id).exists()
+        return bool(_unread_of(reply_id))
 
     @classmethod
     def with_queues(cls, jobs: models.QuerySet[Attachment]) -> models.QuerySet[Attachment]:
@@ -81,6 +82,11 @@ class Attachment(Job):
         from chatsite.documents.tasks import read_attachment
 
         return read_attachment
+
+
+@prepared
+def _unread_of(reply_id: Any) -> models.QuerySet[Attachment, Any]:
+    return Attachment.all_open().filter(message__turns=reply_id).order_by().values_list("pk")[:1]
 
 
 class Content(models.Model):

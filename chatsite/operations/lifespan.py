@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
+from chatsite import garbage
 from chatsite.chat import fallbacks
 from chatsite.chat.threads import in_thread
 from chatsite.operations.checks import CannotStartError, check_start, check_static_files
@@ -32,6 +33,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     tracing.prepare()
     with contextlib.suppress(ValueError):  # no signals outside the main thread
         _end_listening_at(signal.SIGTERM)
+    garbage.look_less_often()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})

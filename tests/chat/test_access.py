@@ -54,7 +54,7 @@ def test_not_even_an_old_answer_names_a_route_that_was_taken_away(alice: Any, la
     turn = rows.turn(alice, decided=decided)
 
     def names_it() -> bool:
-        return "Contracts" in presenting.render_decision(presenting.shown_turns().get(pk=turn.pk))
+        return "Contracts" in presenting.render_decision(*presenting.shown_turns(turn.pk))
 
     assert names_it()
     alice.groups.remove(lawyers)

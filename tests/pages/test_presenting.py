@@ -84,7 +84,7 @@ def test_the_number_of_queries_does_not_grow(alice: Any, django_assert_num_queri
 def test_what_is_fetched_for_a_reply_is_all_that_it_shows(alice: Any, django_assert_num_queries: Any) -> None:
     turn = rows.turn(alice, decided=CLASSIFIED, model=rows.model("tokens3"))
     html = presenting.render_reply(turn)
-    fetched = presenting.shown_turns().get(pk=turn.pk)
+    [fetched] = presenting.shown_turns(turn.pk)
     with django_assert_num_queries(6):  # its alternatives, the rating, groups, models, and which revisions run (two)
         assert presenting.render_reply(fetched) == html
 
