@@ -182,19 +182,27 @@ class Hub:
 
     async def _read_for_ever(self) -> None:
         """Until the event loop ends, and cancels what still runs in it."""
-        task = asyncio.current_task()
+        task, was_away = asyncio.current_task(), False
         try:
             # The client can swallow a cancellation that comes while its time-out is armed.
             while not (task and task.cancelling()):
                 try:
                     await self._read_once()
+                    if was_away:
+                        self._have_all_look()
+                    was_away = False
                 except (redis.RedisError, OSError) as error:
                     logger.warning("Redis cannot be read, trying again: %s", error)
-                    self._reader_id = None
+                    self._reader_id, was_away = None, True
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self._reader.aclose()
             await self._client.aclose()
+
+    def _have_all_look(self) -> None:
+        """Whoever was signed out while Redis was away could not be told: each tab looks whether it was its person."""
+        for tab in [tab for tabs in self._tabs.values() for tab in tabs]:
+            tab.deliver({"type": "signed_out"})
 
     def _pass_on(self, source: _Source, entries: list[Entry]) -> None:
         """Never raises: what goes wrong with one source must not stop the reading of all others."""

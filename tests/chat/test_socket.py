@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
 import orjson
 import pytest
+import redis
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.utils import timezone
 
 from chatsite.asgi import application
 from chatsite.chat import consumers, conversations, feed, news, turns
+from chatsite.chat.hub import hub
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
 from tests.pages import rows
@@ -314,6 +318,28 @@ async def test_a_tab_whose_session_cannot_be_looked_at_starts_over(
         monkeypatch.setattr(consumers, "is_signed_in", be_away)
         await make_async(feed.tell)(alice.pk, {"type": "signed_out"})
         assert (await here.socket.receive_output(timeout=30))["code"] == 4408
+
+
+async def test_who_signs_out_while_redis_is_away_is_signed_out_when_it_is_back(
+    alice: Any, alice_session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def be_away(*_: Any, **__: Any) -> None:
+        raise redis.ConnectionError("away")
+
+    other_session = await make_async(session_of)(alice)
+    async with tab(alice_session) as here, tab(other_session) as elsewhere:
+        while feed.FEED not in hub()._reading:
+            await asyncio.sleep(0.01)
+        with monkeypatch.context() as away:
+            away.setattr(hub()._reader, "xread", be_away)
+            away.setattr(feed, "tell", lambda *_: None)
+            await Session.objects.filter(session_key=alice_session).adelete()
+            while hub()._reader_id is not None:
+                await hub()._client.client_unblock(hub()._reader_id)
+                await asyncio.sleep(0.01)
+        assert (await here.socket.receive_output(timeout=30))["code"] == 4401
+        await elsewhere.send(type="ping")
+        await elsewhere.until("pong")
 
 
 async def test_another_password_closes_the_tabs_of_older_sessions(alice: Any, alice_session: str) -> None:
