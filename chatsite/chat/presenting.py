@@ -91,7 +91,8 @@ class Reader:
 
     @cached_property
     def _ratings(self) -> dict[UUID, Rating]:
-        mine = Rating.objects.filter(user=self._conversation.user_id, turn__in=[turn.pk for turn in self._turns])
+        user_id, turns = self._conversation.user_id, [turn.pk for turn in self._turns]
+        mine = _ratings_of(user_id, *turns) if len(turns) == 1 else Rating.objects.filter(user=user_id, turn__in=turns)
         return {rating.turn_id: rating for rating in mine}
 
     def rating_of(self, turn: Turn) -> Rating:
@@ -109,6 +110,11 @@ class Reader:
 
     def other_routes(self, decision: Decision) -> Titles:
         return {name: title for name, title in self._offer.titles.items() if name != decision.route}
+
+
+@prepared
+def _ratings_of(user_id: Any, turn_id: UUID) -> QuerySet[Rating]:
+    return Rating.objects.filter(user=user_id, turn=turn_id)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from chatsite.chat import access, feed
 from chatsite.chat.refusals import RefusedError
 from chatsite.writing.models import Draft
 from workers.commits import after_commit
+from workers.prepared import prepared
 
 MAX_BYTES = 200_000  # a longer one is kept in the browser alone
 
@@ -22,8 +23,23 @@ MAX_BYTES = 200_000  # a longer one is kept in the browser alone
 def draft(user: Any, conversation_id: Any = None) -> Draft:
     """The draft of a conversation (of a new one without an id), empty if there is none. Raises `Http404`."""
     conversation = access.conversation_or_404(user, conversation_id) if conversation_id else None
-    found = Draft.objects.filter(user=user, conversation=conversation).first()
+    found = _kept(user, conversation.pk if conversation else None)
     return found or Draft(user=user, conversation=conversation, revision=0)
+
+
+def _kept(user: Any, conversation_id: UUID | None) -> Draft | None:
+    found = _of_one(user.pk, conversation_id) if conversation_id else _of_a_new_one(user.pk)
+    return found[0] if found else None
+
+
+@prepared
+def _of_one(user_id: Any, conversation_id: UUID) -> QuerySet[Draft]:
+    return Draft.objects.filter(user=user_id, conversation=conversation_id)
+
+
+@prepared
+def _of_a_new_one(user_id: Any) -> QuerySet[Draft]:
+    return Draft.objects.filter(user=user_id, conversation=None)
 
 
 def keep(user: Any, *, conversation_id: Any = None, text: str, pasted: list[str], tab: str) -> int:
@@ -67,13 +83,13 @@ def clear(user: Any, conversation_id: UUID | None, sent: str, has_files: bool = 
     What stands in the draft is no draft any more if it is that text, or the beginning of it that was kept last; it may
     be the next one, as while a message waits for an answer. Its files are gone from there in any case.
     """
-    theirs = Draft.objects.filter(user=user, conversation=conversation_id)
-    kept = theirs.first()
+    kept = _kept(user, conversation_id)
     if kept is None:
         return
     is_sent = bool(kept.whole) and sent.startswith(kept.whole)
     if is_sent or has_files:
-        theirs.update(revision=F("revision") + 1, **({"text": "", "pasted": []} if is_sent else {}))
+        emptied = {"text": "", "pasted": []} if is_sent else {}
+        Draft.objects.filter(pk=kept.pk).update(revision=F("revision") + 1, **emptied)
         after_commit(_tell, user, conversation_id, kept.revision + 1, "")
 
 
