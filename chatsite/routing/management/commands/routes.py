@@ -182,7 +182,10 @@ def _from_file(path: Path, is_elsewhere: bool) -> tuple[drafts.Snapshot, Classif
     content, sha = _in_words(files.parse)(_read(path), is_elsewhere=is_elsewhere)
     classifier = Classifier.objects.filter(pk=sha).first() if sha else _in_words(drafts.classifier)()
     if classifier is None:
-        raise CommandError(f"The classifier {sha[:12]} that the file names is not in this installation.")
+        raise CommandError(
+            f"The classifier {sha[:12]} that the file names is not in this installation. Take the line out of the file "
+            "to measure with the draft's, or bring it in with `manage.py routes import-classifier`."
+        )
     return content, classifier
 
 
