@@ -22,6 +22,7 @@ from django.urls import path  # noqa: E402
 
 import chatsite.urls  # noqa: E402, F401  (every page, so that the first who asks does not wait for its code)
 from chatsite.chat.consumers import ChatConsumer  # noqa: E402
+from chatsite.operations.bodies import BoundedBodies  # noqa: E402
 from chatsite.operations.endpoints import Endpoints  # noqa: E402
 from chatsite.operations.lifespan import lifespan  # noqa: E402
 
@@ -31,7 +32,7 @@ sockets = URLRouter([path("ws/", ChatConsumer.as_asgi())])
 application = ProtocolTypeRouter(
     {
         "lifespan": lifespan,
-        "http": Endpoints(http),
+        "http": Endpoints(BoundedBodies(http)),
         "websocket": OriginValidator(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS),
     }
 )

@@ -48,9 +48,9 @@ class Endpoints:
         if answering is None:
             await self._site(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD"):
-            await _send(await answering(scope), send, with_body=scope["method"] == "GET")
+            await respond(await answering(scope), send, with_body=scope["method"] == "GET")
         else:
-            await _send(Answer(405, b"", headers={"allow": "GET, HEAD"}), send)
+            await respond(Answer(405, b"", headers={"allow": "GET, HEAD"}), send)
 
 
 async def _healthz(scope: Scope) -> Answer:
@@ -73,7 +73,8 @@ async def _metrics(scope: Scope) -> Answer:
         return Answer(503, b"The database does not answer.\n")
 
 
-async def _send(answer: Answer, send: Any, with_body: bool = True) -> None:
+async def respond(answer: Answer, send: Any, with_body: bool = True) -> None:
+    """Send the answer."""
     fields = {
         "content-type": answer.content_type,
         "content-length": str(len(answer.body)),

@@ -38,6 +38,24 @@ async def test_a_living_process_says_so() -> None:
     assert (b"cache-control", b"no-store") in response["headers"]
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        (b"transfer-encoding", b"chunked", 411),
+        (b"content-length", b"51000001", 413),
+        (b"content-length", b"9" * 5000, 413),
+        (b"content-length", b"-1", 411),
+    ],
+)
+async def test_what_is_too_long_or_does_not_say_how_long_it_is_is_not_read(
+    header: bytes, value: bytes, status: int
+) -> None:
+    host = (b"host", settings.ALLOWED_HOSTS[0].encode())
+    request = HttpCommunicator(application, "POST", "/sign-in/", body=b"x", headers=[host, (header, value)])
+    assert (await request.get_response(timeout=30))["status"] == status
+    assert not request.input_queue.empty()
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_whose_servers_answer_is_ready() -> None:
     response = await _get("/readyz")
