@@ -1,4 +1,4 @@
-"""How much a local worker answers when many ask at once, with and without batches.
+"""How much a worker answers when many ask at once, with and without batches.
 
     python -m bench.batching --seconds 5 --at-once 1 4 16
 
@@ -109,7 +109,7 @@ def answer(backend: CausalBackend, identifier: str, number: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--kinds", nargs="+", default=["embedded", "generation"])

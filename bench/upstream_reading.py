@@ -52,7 +52,7 @@ def cpu_seconds(read: Callable[[str, str], int], base_url: str, tokens: int, del
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, default=2000)
     parser.add_argument("--delay-ms", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
