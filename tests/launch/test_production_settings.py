@@ -120,14 +120,17 @@ def test_what_is_missing_or_unsafe_stops_the_start(
 
 
 @pytest.mark.parametrize(
-    ("environ", "sentence"),
+    ("options", "environ", "sentence"),
     [
-        ({**GOOD, "SECRET_KEY": ""}, "Set SECRET_KEY: with DEBUG=0 it has no default. See docs/settings.md."),
-        ({"PORT": "x"}, 'Environment variable "PORT" invalid: Not a valid integer.'),
-        ({"SQLITE_PATH": ""}, "The database cannot be used: no such table"),  # that of VAR_DIR, which is new
+        ([], {**GOOD, "SECRET_KEY": ""}, "Set SECRET_KEY: with DEBUG=0 it has no default. See docs/settings.md."),
+        ([], {"PORT": "x"}, 'Environment variable "PORT" invalid: Not a valid integer.'),
+        ([], {"SQLITE_PATH": ""}, "The database cannot be used: no such table"),  # that of VAR_DIR, which is new
+        (["-S"], {}, "This Python has no package django. Use .venv/bin/python"),
     ],
 )
-def test_commands_end_with_the_sentence_alone(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
-    done = python("manage.py", "sign_in_link", folder=tmp_path, **environ)
+def test_commands_end_with_the_sentence_alone(
+    tmp_path: Path, options: list[str], environ: dict[str, str], sentence: str
+) -> None:
+    done = python(*options, "manage.py", "sign_in_link", folder=tmp_path, **environ)
     assert done.returncode == 1
     assert done.stderr.startswith(sentence)

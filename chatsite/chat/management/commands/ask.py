@@ -142,9 +142,13 @@ def _redis_of_our_own() -> Iterator[None]:
         client.cache_clear()
     from chatsite.celery import app
     from chatsite.launch.embedded_redis import EmbeddedRedis
+    from chatsite.launch.messages import LaunchError
 
     with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedRedis(Path(folder))
+        try:
+            server = EmbeddedRedis(Path(folder))
+        except LaunchError as error:
+            raise CommandError(f"Redis does not answer. {error}") from error
         settings.REDIS_URL = app.conf.broker_url = server.url
         process = subprocess.Popen(server.command, stdout=subprocess.DEVNULL)  # noqa: S603  (our own server)
         try:
