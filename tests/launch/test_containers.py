@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from chatsite.transfer.files import MAX_BYTES
 from tests.docs.test_settings_page import settings_read
 from tests.processes import ROOT
+from workers.code import PACKAGES
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -126,6 +127,14 @@ def test_only_the_proxy_can_be_reached_from_outside() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
     assert SERVICES["proxy"]["networks"] == ["outside"]
     assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["proxy", "web"]
+
+
+def test_the_images_have_all_that_the_code_reads_from_the_project() -> None:
+    code = "".join(path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    read = set(re.findall(r'BASE_DIR / "([\w.]+)"', code)) - {"var", "staticfiles"}  # which are made
+    assert "templates" in read
+    let_in = re.findall(r"^!([\w.]+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert read | {*PACKAGES} <= {*let_in}
 
 
 def test_what_can_be_scaled_has_no_port_and_no_name_of_its_own() -> None:
