@@ -14,7 +14,6 @@ sys.setswitchinterval(0.0005)
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 http = get_asgi_application()  # before anything that touches models
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
@@ -33,6 +32,6 @@ application = ProtocolTypeRouter(
     {
         "lifespan": lifespan,
         "http": Endpoints(BoundedBodies(http)),
-        "websocket": OriginValidator(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS),
+        "websocket": OriginValidator(sockets, settings.ALLOWED_ORIGINS),
     }
 )

@@ -8,9 +8,11 @@ from typing import Any
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError
 
 from chatsite.accounts import languages
+from chatsite.accounts.sockets import identified
 from chatsite.chat.frames import Frame
 from chatsite.chat.hub import hub
 from chatsite.chat.signing_out import is_signed_in
@@ -25,6 +27,7 @@ START_OVER = 4408
 class ChatConsumer(Tab, AsyncWebsocketConsumer):
     """A tab with a socket."""
 
+    user: Any = AnonymousUser()  # until it is known
     _sender: asyncio.Task[None] | None = None  # while there is something to send
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,20 +38,22 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
         try:
             await super().__call__(*args)
         finally:  # whichever way it ended
-            hub().leave(self, self.scope["user"].pk)
+            hub().leave(self, self.user.pk)
             if self._sender:
                 self._sender.cancel()
 
     async def connect(self) -> None:
-        self.user = self.scope["user"]
-        self.language = languages.of_socket(self.scope)
+        known = await identified(self.scope)
+        self.user, self._session_key = known["user"], known["session"].session_key
+        self.language = languages.of_socket(known)
         await self.accept()
-        self.scope["headers"].clear()  # nobody reads them any more, and a tab may stay for days
+        self.scope["headers"].clear()  # nobody reads any of it any more, and a tab may stay for days
+        self.scope.clear()
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
             return
         await hub().watch_feed(self.user.pk, self)
-        if not await is_signed_in(self.scope["session"].session_key):  # signed out while the feed was not watched yet
+        if not await is_signed_in(self._session_key):  # signed out while the feed was not watched yet
             await self.close(SIGNED_OUT)
 
     def deliver(self, frame: Frame) -> None:
@@ -62,7 +67,7 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
 
     def start_over(self) -> None:
         """Close; the tab comes back where it was."""
-        hub().leave(self, self.scope["user"].pk)
+        hub().leave(self, self.user.pk)
         asyncio.get_running_loop().create_task(self.close(START_OVER))
 
     async def _pass_on(self) -> None:
@@ -81,7 +86,7 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
     async def _send(self, frame: Frame) -> None:
         if frame["type"] != "signed_out":
             await self.base_send({"type": "websocket.send", "text": orjson.dumps(frame).decode()})
-        elif not await is_signed_in(self.scope["session"].session_key):
+        elif not await is_signed_in(self._session_key):
             await self.close(SIGNED_OUT)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
