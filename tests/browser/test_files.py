@@ -96,6 +96,15 @@ def test_a_file_that_does_not_arrive_holds_the_message_back(page: Page) -> None:
     expect(page.locator(".bubble")).to_have_count(0)
 
 
+def test_an_upload_that_stands_still_is_given_up_and_said(page: Page) -> None:
+    page.clock.install()
+    page.route("**/files/", lambda route: None, times=1)
+    page.get_by_label("Attach files").set_input_files([payload("a.txt", b"Some words")])
+    expect(page.locator("#files progress")).to_be_visible()
+    page.clock.fast_forward(61_000)
+    expect(page.locator("#files .file-facts")).to_have_text("It could not be uploaded. Try again.")
+
+
 def test_what_is_too_large_or_too_many_is_said_without_asking_and_limits_in_advance(page: Page) -> None:
     expect(page.locator("#size")).to_have_text("Up to 2 MB and 10 files of 10 MB.")
     large = payload("large.txt", b"x" * (settings.FILE_MAX_BYTES + 1))

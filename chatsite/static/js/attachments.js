@@ -2,6 +2,7 @@
 
 const LOOK_MS = 400; // first, then less and less often
 const LONGEST_LOOK_MS = 4000;
+const STALL_MS = 60_000; // a connection can be dead without a sign, as after a sleep
 
 function parse(html) {
   const template = document.createElement("template");
@@ -138,11 +139,23 @@ export class Attachments {
     const request = new XMLHttpRequest();
     const body = this.#body();
     body.set("file", file, file.name);
-    request.upload.addEventListener("progress", ({ loaded, total }) => (item.querySelector("progress").value = loaded / total));
-    request.addEventListener("loadend", () => this.#uploaded(item, request));
+    let stalled = 0;
+    const goesOn = () => {
+      clearTimeout(stalled);
+      stalled = setTimeout(() => request.abort(), STALL_MS);
+    };
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      item.querySelector("progress").value = loaded / total;
+      goesOn();
+    });
+    request.addEventListener("loadend", () => {
+      clearTimeout(stalled);
+      this.#uploaded(item, request);
+    });
     request.open("POST", this.#words.url);
     request.responseType = "json";
     this.#uploads.set(item, request);
+    goesOn();
     request.send(body);
   }
 
