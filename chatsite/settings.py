@@ -329,8 +329,8 @@ else:  # lower numbers first
         "socket_timeout": 5,  # also how long whoever sends a message waits for a broker that is silent
         "socket_connect_timeout": 5,
     }
-# A worker holds no more than it runs. Redis would not give back what a worker had acknowledged late before the above
-# time; RabbitMQ does at once, and counts what is not acknowledged against the worker's slots.
+# A worker holds no more than it runs. Redis gives nothing back; RabbitMQ does at once what a dead worker has not
+# acknowledged, and counts that against the slots of one that lives.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = not IS_RABBITMQ
 CELERY_TASK_ACKS_LATE = IS_RABBITMQ
