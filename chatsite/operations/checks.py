@@ -114,6 +114,9 @@ def _check_server(setting: str, url: str) -> list[checks.CheckMessage]:
         return [checks.Error(problem, hint=hint, id="switchyard.E006")]
     except redis.RedisError as error:
         return [_away(server, error, "switchyard.W001")]
+    except (TypeError, ValueError) as error:
+        hint = f"Correct what follows the question mark in {setting}."
+        return [checks.Error(f"{server} cannot be asked so: {_words(error)}.", hint=hint, id="switchyard.E007")]
     found: list[checks.CheckMessage] = []
     if not may_subscribe:
         hint = "Allow its account the commands subscribe and pubsub, and the channels alive:* (ACL SETUSER)."

@@ -14,6 +14,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from chatsite.operations.checks import check_redis
 from chatsite.operations.lifespan import lifespan
 from tests.environment import RedisServer, free_port
 from tests.launch.production import GOOD, given, python
@@ -90,6 +91,13 @@ async def test_a_web_process_in_production_does_not_start_without_static_files(s
     (refusal,) = told
     assert refusal["type"] == "lifespan.startup.failed"
     assert "Run manage.py collectstatic first" in refusal["message"]
+
+
+@pytest.mark.parametrize("option", ["colour=blue", "socket_timeout=long"])
+def test_an_option_that_no_redis_takes_is_told(settings: Any, option: str) -> None:
+    settings.REDIS_URL = f"{settings.REDIS_URL}?{option}"
+    (refusal,) = [message for message in check_redis() if message.is_serious()]
+    assert refusal.hint == "Correct what follows the question mark in REDIS_URL."
 
 
 def test_good_servers_pass_every_check_for_deployment(tmp_path: Path, production: Start) -> None:
