@@ -221,3 +221,13 @@ def test_any_message_is_read_or_refused(message: str) -> None:
     except InputError as error:
         text = error.code
     assert text.strip()
+
+
+@pytest.mark.parametrize("run", ["a", "0", "<a>\n", "```\n", "a\n\n"])
+def test_a_message_of_three_hundred_thousand_of_the_same_is_read(run: str) -> None:
+    """What looks on to the end from each character would take hours for it."""
+    assert summarise(f"Summarise this:\n\nIt begins. {run * (300_000 // len(run))}")[0].startswith("It begins.")
+
+
+def test_a_text_between_tags_is_the_text() -> None:
+    assert summarise(f"Summarise this:\n<x>\n<text>\n{TEXT}\n</text>")[0] == TEXT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from workers.prompts.wording import is_courtesy, word_count
 
@@ -18,9 +19,9 @@ _OPENING = re.compile(r"(?:(?<=[\s:(?!：？！。])|^)(?:[\"“„「『](?=\S)
 _BETWEEN_QUOTATIONS = re.compile(
     r"[\s,;.&/|+*•–—-]*(?:\(?[\da-zA-Z][.):]\s*)?(?:(?:and|und|et|y|e|en|or)\b)?[\s,*•–—-]*"
 )
-_FENCE = re.compile(
-    r"^```[\w+-]*\n(.+?)```|^\"\"\"(.+?)\"\"\"|^<(\w{1,20})>[ \t]*\n(.+?)\n[ \t]*</\3>[ \t]*$", re.DOTALL | re.MULTILINE
-)
+_FENCE = re.compile(r"^```[\w+-]*\n(.+?)```|^\"\"\"(.+?)\"\"\"", re.DOTALL | re.MULTILINE)
+_TAG = re.compile(r"^<(\w{1,20})>[ \t]*\n", re.MULTILINE)
+_MOST_TAGS = 20  # that are looked at: each without an end is looked for through the whole message
 _ABBREVIATIONS = "".join(rf"(?<!{short})" for short in (r"\bvs", r"\b[MD]r", r"\bMrs", r"\bSt", r"\bca", r"\bNo"))
 # Where an instruction can end, or begin.
 _CUT = re.compile(
@@ -67,9 +68,8 @@ def paragraphs(message: str) -> list[str]:
 
 def quoted(message: str) -> Quoted | None:
     """The quotations of `message`, if they stand in one block: one after the other with nothing said between them."""
-    if fence := _FENCE.search(message):
-        content = next(group for group in (fence[1], fence[2], fence[4]) if group is not None)
-        return _quoted(message, fence.start(), fence.end(), content.strip("\n"))
+    if fenced := min(filter(None, (_between_fences(message), _between_tags(message))), default=None):
+        return _quoted(message, *fenced)
     opening = _OPENING.search(message)
     if not opening:
         return None
@@ -78,6 +78,21 @@ def quoted(message: str) -> Quoted | None:
         return _quoted(message, start, end, message[start + 1 : end - 1].strip())
     found, end = _listed(message, start, opening[0], closing)
     return _quoted(message, start, end, *found) if found and closing not in message[end:] else None
+
+
+def _between_fences(message: str) -> tuple[int, int, str] | None:
+    """The first text between fences: where it begins and ends with them, and what it is."""
+    fence = _FENCE.search(message)
+    return (*fence.span(), (fence[1] or fence[2]).strip("\n")) if fence else None
+
+
+def _between_tags(message: str) -> tuple[int, int, str] | None:
+    """As `_between_fences`, for lines such as `<text>` and `</text>`."""
+    for opening in islice(_TAG.finditer(message), _MOST_TAGS):
+        end = re.compile(rf"\n[ \t]*</{opening[1]}>[ \t]*$", re.MULTILINE)
+        if closing := end.search(message, opening.end() + 1):
+            return opening.start(), closing.end(), message[opening.end() : closing.start()].strip("\n")
+    return None
 
 
 def _quoted(message: str, start: int, end: int, *quotations: str) -> Quoted:

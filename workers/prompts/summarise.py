@@ -82,7 +82,7 @@ def separate(message: str, *, has_history: bool = False) -> Parts:
     if not head and not tail:
         return Parts("", message)
     text = clean(text)
-    if not re.search(r"\w+\W+\w+|[^\x00-\x7f]{4}", text):
+    if not re.search(r"\w\W+\w|[^\x00-\x7f]{4}", text):
         return Parts(message, "")
     return Parts("\n".join(part for part in (head, tail) if part), text)
 

@@ -16,7 +16,7 @@ _COUNTED = {
     "sentences": re.compile(rf"({NUMBER}){_ADJECTIVES}[ -]?{any_of('sentences')}\b"),
 }
 _COUNTED_UNSPACED = {
-    "words": re.compile(r"(\d+)\s?(?:字|글자|자 )"),
+    "words": re.compile(r"(\d{1,4})\s?(?:字|글자|자 )"),
     "bullets": re.compile(rf"({NUMBER})\s?(?:个?要点|點|点|ポイント|가지|개)"),
     "sentences": re.compile(rf"({NUMBER})\s?(?:句|行|文|줄|문장)"),
 }
