@@ -54,6 +54,20 @@ def test_code_in_any_language_is_shown(info: str) -> None:
     assert len(html) < 400
 
 
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("c#", "a\n" * 10_000),  # the time of its lexer grows with the cube: hours for a block that may be longer
+        ("ini", ": " * 20_000),
+        ("resourcebundle", "[[[[\n"),
+    ],
+)
+def test_code_that_would_hold_up_everybody_is_shown_without_colours(language: str, code: str) -> None:
+    html = render(f"```{language}\n{code}\n```")
+    assert f"<code>{code}" in html
+    assert "</div><pre" in html
+
+
 def test_links_open_elsewhere_and_vouch_for_nothing() -> None:
     assert render("[x](https://a.example/b)") == (
         '<p><a href="https://a.example/b" target="_blank" rel="noopener noreferrer nofollow">x</a></p>\n'
