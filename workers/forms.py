@@ -160,13 +160,3 @@ class ModelForm(forms.ModelForm):
             "completion_price",
             "is_enabled",
         ]
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        window, longest = data.get("context_window"), data.get("max_output_tokens")
-        if window and longest and longest >= window:
-            self.add_error(
-                "max_output_tokens",
-                f"The context window ({window} tokens) holds the prompt and the answer, so an answer must be shorter.",
-            )
-        return data

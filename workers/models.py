@@ -178,6 +178,10 @@ class Model(models.Model):
             raise ValidationError({"worker_group": "The built-in models have a queue of their own. Leave this empty."})
         if not isinstance(self.options, dict):
             raise ValidationError({"options": 'Options are a JSON object, for instance {"temperature": 0.7}.'})
+        if self.max_output_tokens and self.context_window and self.max_output_tokens >= self.context_window:
+            window = f"The context window ({self.context_window} tokens)"
+            text = f"{window} holds the prompt and the answer, so an answer must be shorter."
+            raise ValidationError({"max_output_tokens": text})
 
 
 _KIND_OF_WORK: dict[str, str] = {

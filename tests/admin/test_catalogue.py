@@ -106,6 +106,12 @@ def test_the_words_name_every_option_that_there_is() -> None:
 def test_an_answer_has_to_fit_into_the_window(ada: AdminClient, model: Model) -> None:
     page = ada.submit(change(model), context_window=1000, max_output_tokens=1000)
     assert "must be shorter" in errors(page)
+    page = ada.submit(
+        f"/admin/workers/provider/{model.provider_id}/change/", **{"models-0-max_output_tokens": model.context_window}
+    )
+    assert "must be shorter" in page.content.decode()
+    model.refresh_from_db()
+    assert model.max_output_tokens < model.context_window
 
 
 def test_a_model_can_be_given_to_a_group_of_workers(ada: AdminClient, model: Model) -> None:
