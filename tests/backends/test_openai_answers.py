@@ -44,6 +44,17 @@ def test_the_server_gets_the_prompt_the_model_and_the_limit(provider: FakeProvid
     }
 
 
+@pytest.mark.parametrize(
+    ("prompt_words", "wanted", "asked"), [(2, 900, 900), (300, 900, 694), (300, 500, 500), (900, 900, 500)]
+)
+def test_no_more_is_asked_for_than_the_window_has_room_for(
+    provider: FakeProvider, run_of: RunOf, prompt_words: int, wanted: int, asked: int
+) -> None:
+    prompt = [{"role": "user", "content": "and" * prompt_words}]
+    read(backend, run_of("tokens1", prompt=prompt, context_window=1000, max_output_tokens=wanted))
+    assert provider.chats[0].body["max_tokens"] == asked
+
+
 def test_sampling_options_are_sent_and_others_are_not(provider: FakeProvider, run_of: RunOf) -> None:
     options = {"temperature": 0.3, "top_p": 0.9, "seed": 1, "stop": "END", "labels": ["a"], "stream": False}
     read(backend, run_of("tokens1", options=options))

@@ -26,6 +26,7 @@ from workers.errors import (
     UnknownModelError,
     WorkerError,
 )
+from workers.prompts.generate import estimated_tokens
 
 # A token comes in a chunk of 200 to 1,000 bytes; whoever sends more than this does not know when to stop.
 BYTES_PER_TOKEN = 4_000
@@ -105,18 +106,30 @@ def _call(sdk: openai.OpenAI, seconds: float, allowance: int) -> Call:
 
 
 def _body(run: Run, refused: set[str]) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "model": run.identifier,
         "messages": run.prompt,
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling(run),
     }
+    body["max_tokens"] = _with_room(run, body["max_tokens"])
     if "stream_options" in refused:
         del body["stream_options"]
     if "max_tokens" in refused:  # OpenAI's newer models know it by another name
         body["max_completion_tokens"] = body.pop("max_tokens")
     return body
+
+
+def _with_room(run: Run, wanted: int) -> int:
+    """As many of the wanted tokens as the window has room for beside the prompt: many servers refuse to give more.
+
+    A prompt is made to leave half of the window, or all that the model may write.
+    """
+    half = run.context_window // 2
+    if wanted <= half:
+        return wanted
+    return min(wanted, max(half, run.context_window - sum(map(estimated_tokens, run.prompt))))
 
 
 def _headers(run: Run) -> dict[str, str]:
