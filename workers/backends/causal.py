@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,7 +20,9 @@ from workers.backends.causal_models import CausalModel, load
 from workers.backends.loaded import LoadedModels
 from workers.backends.sampling import sampling
 from workers.backends.token_text import StopText, TokenText
-from workers.errors import BackendUnavailableError, ContextTooLongError, ProviderTimeoutError
+from workers.errors import BackendUnavailableError, ContextTooLongError, ProviderTimeoutError, WorkerError
+
+logger = logging.getLogger(__name__)
 
 LOWEST_TEMPERATURE = 0.01  # below it, sampling overflows and would always take the likeliest token anyway
 
@@ -82,7 +85,7 @@ class _Generation:
     def __init__(self, loaded: CausalModel, tokens: Any, options: dict[str, Any]) -> None:
         self._pieces: SimpleQueue[str | None] = SimpleQueue()  # None: there is no more to come
         self._stopping = threading.Event()
-        self._error: Exception | None = None
+        self._error: WorkerError | None = None
         self._writer = _Writer(loaded, options.get("stop", []), self._pieces.put)
         self._max_tokens = options["max_tokens"]
         self._is_over = threading.Event()
@@ -146,8 +149,11 @@ class _Generation:
         elif isinstance(error, torch.OutOfMemoryError):
             self._error = BackendUnavailableError("The worker's memory is too small for this prompt.")
             self._error.__cause__ = error
-        else:
-            self._error = error
+        else:  # whatever it is, another model of the route may answer
+            logger.error("A model failed while it wrote", exc_info=error)
+            said = " ".join(str(error).split())[:300]
+            self._error = WorkerError(f"The model failed while it wrote: {type(error).__name__}: {said}")
+            self._error.__cause__ = error
         self._pieces.put(None)
         self._is_over.set()
 
