@@ -17,7 +17,7 @@ What it does is chosen by the name of the model: parts joined with `-`, of which
     toolong         400 context_length_exceeded                    redirect      302
     gzip            says that the answer is compressed             json          answers without streaming
     hugeerror       500 with an endless body              body400         any status; the last message as JSON body
-    page            200 with a page of HTML
+    page            200 with a page of HTML               strict          wants user and assistant in turns
 
 It records each request: `body`, `headers`, and two events: `fell_silent` when it hangs or waits at the gate, and
 `hung_up` when the client has closed early.
@@ -188,6 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, "Unrecognized request argument supplied: stream_options", "", {}
         if "max_tokens" in request.body and "newname" in self.does:
             return 400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", "", {}
+        roles = [message["role"] for message in request.body["messages"]]
+        if "strict" in self.does and roles != [["user", "assistant"][place % 2] for place in range(len(roles))]:
+            return 400, "Conversation roles must alternate user/assistant/user/assistant/...", "", {}
         if "toolong" in self.does:
             message = "This model's maximum context length is 4096 tokens."
             return 400, message, "context_length_exceeded", {}

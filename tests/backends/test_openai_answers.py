@@ -95,6 +95,18 @@ def test_a_refused_parameter_is_left_out_from_then_on(
     assert [parameter in request.body for request in provider.chats] == [True, False, False]
 
 
+def test_a_server_that_wants_user_and_assistant_in_turns_gets_them(provider: FakeProvider, run_of: RunOf) -> None:
+    said = [("system", "Be brief."), ("user", "One"), ("user", "Two"), ("assistant", "Three"), ("user", "Four")]
+    run = run_of("strict-echo", prompt=[{"role": role, "content": text} for role, text in said])
+    assert [read(backend, run)[0] for _ in range(2)] == ["Four", "Four"]
+    assert len(provider.chats) == 3
+    assert [message["content"] for message in provider.chats[-1].body["messages"]] == [
+        "Be brief.\n\nOne\n\nTwo",
+        "Three",
+        "Four",
+    ]
+
+
 def test_the_limit_has_another_name_for_newer_models(provider: FakeProvider, run_of: RunOf) -> None:
     read(backend, run_of("newname-tokens1", max_output_tokens=9))
     assert provider.chats[-1].body["max_completion_tokens"] == 9

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from workers.errors import BackendUnavailableError, ProviderRefusedError, UnknownModelError
+from workers.prompts.prompt import alternating
 
 NEEDED_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 NEEDLESS_FILES = ["original/*", "consolidated*"]  # the same weights in another layout
@@ -61,7 +61,7 @@ class CausalModel:
             return self._template(messages)
         except TemplateError:  # no system message, or not two messages of one role in a row
             try:
-                return self._template(_alternating(messages))
+                return self._template(alternating(messages))
             except TemplateError as error:
                 raise ProviderRefusedError(f"The model's chat template refuses the conversation: {error}.") from None
 
@@ -167,12 +167,3 @@ def _plain(messages: list[dict[str, str]]) -> str:
     names = {"user": "User: ", "assistant": "Assistant: "}
     lines = [names.get(message["role"], "") + message["content"] for message in messages]
     return "\n".join([*lines, "Assistant:"])
-
-
-def _alternating(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The same conversation for strict templates: system text joins the person's, and no role comes twice in a row."""
-    roles = [{**message, "role": "user" if message["role"] == "system" else message["role"]} for message in messages]
-    return [
-        {"role": role, "content": "\n\n".join(message["content"] for message in group)}
-        for role, group in groupby(roles, key=lambda message: message["role"])
-    ]

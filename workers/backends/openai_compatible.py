@@ -5,6 +5,7 @@ The `openai` SDK makes the request; the bytes of the response are read by `worke
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from workers.errors import (
     WorkerError,
 )
 from workers.prompts.generate import estimated_tokens
+from workers.prompts.prompt import alternating
 
 # A token comes in a chunk of 200 to 1,000 bytes; whoever sends more than this does not know when to stop.
 BYTES_PER_TOKEN = 4_000
@@ -36,6 +38,7 @@ USAGE_SECONDS = 1.0  # how long the usage and the end marker may take after the 
 LAST_BYTES_SECONDS = 0.1  # and the end of the response after the end marker
 CHECK_TOKENS = 8
 NAMES_SHOWN = 10
+_STRICT_ROLES = re.compile(r"roles must alternate|system role (is )?not supported|only user and assistant roles", re.I)
 ERROR_BYTES = 10_000  # of a response that is no answer: what is read of it
 
 
@@ -93,7 +96,7 @@ class OpenAICompatibleBackend(Backend):
                         stream_cls=openai.Stream[object],
                     ).response
             except openai.APIStatusError as error:
-                newly = _refused_parameters(error) - refused
+                newly = _refused_parts(error) - refused
                 if not newly:
                     raise status_error(call.host, error, run.api_key) from None
                 refused |= newly
@@ -114,6 +117,8 @@ def _body(run: Run, refused: set[str]) -> dict[str, Any]:
         **sampling(run),
     }
     body["max_tokens"] = _with_room(run, body["max_tokens"])
+    if "roles" in refused:
+        body["messages"] = alternating(run.prompt)
     if "stream_options" in refused:
         del body["stream_options"]
     if "max_tokens" in refused:  # OpenAI's newer models know it by another name
@@ -136,11 +141,13 @@ def _headers(run: Run) -> dict[str, str]:
     return {"X-Request-ID": run.request_id} if run.request_id else {}
 
 
-def _refused_parameters(error: openai.APIStatusError) -> set[str]:
-    """The parameters of ours that the server says it cannot take, of those that we can do without."""
-    if error.status_code not in (400, 422):
-        return set()
+def _refused_parts(error: openai.APIStatusError) -> set[str]:
+    """What of a request the server says it cannot take, of that which we can do without or put in another way."""
     refused = set()
+    if _STRICT_ROLES.search(str(error.body)):  # whatever its status: it comes from the template of the model
+        refused.add("roles")
+    if error.status_code not in (400, 422):
+        return refused
     if "stream_options" in str(error.body):
         refused.add("stream_options")
     if "max_completion_tokens" in str(error.body):

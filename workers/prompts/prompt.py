@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
@@ -18,3 +20,12 @@ class Prompt:
     messages: list[Message]
     options: dict[str, Any] = field(default_factory=dict)
     share: float = 1.0
+
+
+def alternating(messages: Sequence[Message]) -> list[Message]:
+    """The same conversation for strict templates: system text joins the person's, and no role comes twice in a row."""
+    roles = [{**message, "role": "user" if message["role"] == "system" else message["role"]} for message in messages]
+    return [
+        {"role": role, "content": "\n\n".join(message["content"] for message in group)}
+        for role, group in groupby(roles, key=lambda message: message["role"])
+    ]
