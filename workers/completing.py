@@ -19,7 +19,8 @@ from workers.errors import InputError, RateLimitedError, UnknownModelError, Work
 from workers.events import Kind
 from workers.jobs import Job, ended
 from workers.leases import Lease
-from workers.models import Completion, Model, answered
+from workers.models import Completion, Model, Role, answered
+from workers.prompts.generate import refitted
 from workers.retrying import budget_of
 from workers.stream import StreamWriter
 
@@ -212,7 +213,8 @@ def _stream(
     model: Model, answer: _Answer, completion: Completion, writer: StreamWriter, cancellation: Cancellation
 ) -> None:
     backend = backend_for(model)
-    run = run_of(model, completion.role, completion.prompt, completion.options, request_id=str(completion.reply_id))
+    prompt = _prompt_for(model, completion)
+    run = run_of(model, completion.role, prompt, completion.options, request_id=str(completion.reply_id))
     if not backend.is_ready(run):
         writer.event(Kind.LOADING, model=model.name)
         backend.get_ready(run, cancellation)
@@ -228,6 +230,14 @@ def _stream(
         answer.outcome = end.value
     finally:
         deltas.close()
+
+
+def _prompt_for(model: Model, completion: Completion) -> list[dict[str, str]]:
+    """The prompt, which was built for the first model, or what of it the window of a later one has room for."""
+    prompt: list[dict[str, str]] = completion.prompt
+    if model.pk == completion.model_id or completion.role != Role.GENERATE:
+        return prompt
+    return refitted(prompt, model.context_window, model.max_output_tokens)
 
 
 def _traced(model: Model) -> dict[str, Any]:

@@ -76,3 +76,21 @@ def test_who_has_passed_an_answer_on_does_not_end_it_when_it_is_stopped(
         completing.run(completion, lease)
     asked.refresh_from_db()
     assert (asked.status, asked.attempt) == ("running", 2)
+
+
+def test_a_model_with_a_smaller_window_is_given_what_it_has_room_for(connect: Connect, provider: FakeProvider) -> None:
+    """Without the oldest messages, as if the prompt had been built for it."""
+    first, second = connect("error401", "tokens4")
+    Model.objects.filter(pk=second.pk).update(context_window=1024, max_output_tokens=256)
+    said = [{"role": role, "content": f"{role} " + "word " * 100} for role in ["user", "assistant"] * 9]
+    prompt = [{"role": "system", "content": "Be brief."}, *said, {"role": "user", "content": "And now?"}]
+    asked = Completion.objects.create(
+        reply_id=uuid.uuid4(), role="generate", model=first, fallbacks=[second.pk], prompt=prompt
+    )
+    with attempts.claimed(Completion, str(asked.pk), 1) as held:
+        assert held
+        completing.run(*held)
+    asked.refresh_from_db()
+    assert (asked.status, asked.answered_by_id) == ("done", second.pk)
+    given = [chat.body["messages"] for chat in provider.chats]
+    assert given == [prompt, [prompt[0], *prompt[-5:]]]

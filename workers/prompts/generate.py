@@ -42,6 +42,15 @@ def build(
     return Prompt([*system, *kept, last], share=share)
 
 
+def refitted(messages: Sequence[Message], context_window: int, max_output_tokens: int) -> list[Message]:
+    """A prompt that was built for another window, without the oldest messages that this one has no room for."""
+    system = [said for said in messages[:-1] if said["role"] == "system"]
+    history, last = messages[len(system) : -1], messages[-1]
+    room = context_window - min(max_output_tokens, context_window // 2)
+    room -= sum(map(estimated_tokens, [*system, last]))
+    return [*system, *_latest(history, room, last["content"]), last]
+
+
 def estimated_tokens(message: Message) -> int:
     """About how many tokens `message` takes."""
     return token_count(message["content"]) + _TOKENS_PER_MESSAGE
