@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 
@@ -150,6 +151,8 @@ def choose(user: Any, *, message_id: Any) -> Message:
     message = access.message_or_404(user, message_id)
     tree = Tree(message.conversation)
     if message.pk not in tree.branch() or compared_with(message.conversation, message.pk):
-        show(message.conversation, tree.end_of(message.pk))
+        with transaction.atomic():
+            leaf_of(message.conversation, to_follow=True)  # what another tab sends is there by now, or waits
+            show(message.conversation, Tree(message.conversation).end_of(message.pk))
         tell(message.conversation)
     return message

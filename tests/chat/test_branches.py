@@ -112,6 +112,22 @@ def test_the_form_for_other_words_works_alone(client: Client, alice: Any, forked
     assert "<script>" not in client.get(f"/messages/{shown(forked)[0].id}/edit/").content.decode()
 
 
+def test_a_message_that_is_sent_while_the_answer_before_it_is_kept_stays_shown(alice: Any, monkeypatch: Any) -> None:
+    kept = rows.turn(alice, "Question", "Kept")
+    other = rows.reply(kept.message, "Beside it")
+    Conversation.objects.filter(pk=kept.conversation_id).update(leaf=kept.reply, beside=other.reply)
+
+    class Tree(branches.Tree):
+        def __init__(self, conversation: Conversation) -> None:
+            super().__init__(conversation)
+            if not Conversation.objects.get().messages.filter(text="More").exists():  # in another tab
+                turns.submit(alice, text="More", conversation_id=conversation.pk)
+
+    monkeypatch.setattr(branches, "Tree", Tree)
+    branches.choose(alice, message_id=kept.pk)
+    assert texts(kept) == ["Question", "Kept", "More", ""]
+
+
 def test_what_went_before_in_the_prompt_is_what_is_shown(alice: Any, forked: Turn) -> None:
     from chatsite.chat.answering import _history
 
