@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
 START_OVER = 4408
+TOO_MANY = 4429
+
+SOCKETS_PER_PERSON = 100  # of one web process
 
 
 class ChatConsumer(Tab, AsyncWebsocketConsumer):
@@ -51,6 +54,9 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
         self.scope.clear()
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
+            return
+        if hub().count_tabs(self.user.pk) >= SOCKETS_PER_PERSON:
+            await self.close(TOO_MANY)
             return
         await hub().watch_feed(self.user.pk, self)
         if not await is_signed_in(self._session_key):  # signed out while the feed was not watched yet

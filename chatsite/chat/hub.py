@@ -105,6 +105,10 @@ class Hub:
         self._sources[FEED].subscribers.add(subscriber)
         await self._include(FEED)
 
+    def count_tabs(self, user_id: Any) -> int:
+        """How many tabs of a person watch their news here."""
+        return len(self._tabs.get(str(user_id), ()))
+
     @property
     def news_id(self) -> str:
         """The last entry of the news that those who watch have been given."""

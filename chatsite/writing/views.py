@@ -47,7 +47,9 @@ def sent(request: HttpRequest) -> JsonResponse:
 
 
 def _texts(value: str) -> list[str]:
-    """A JSON list of texts. Raises `RefusedError` for anything else."""
+    """A JSON list of texts. Raises `RefusedError` for anything else, and for what no draft can be."""
+    if len(value) > 6 * drafts.MAX_BYTES:  # JSON writes some characters in six
+        raise RefusedError("draft_too_long")
     try:
         texts = json.loads(value)
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chatsite.asgi import application
-from chatsite.chat import consumers, conversations, feed, news, turns
+from chatsite.chat import consumers, conversations, feed, frames, news, turns
 from chatsite.chat.hub import hub
 from chatsite.chat.models import Conversation, Message, Turn
 from tests.chat.sockets import headers, make_async, tab
@@ -223,7 +223,13 @@ async def test_a_paste_over_the_limit_is_refused_before_anything_is_saved(defaul
     assert not await Conversation.objects.aexists()
 
 
-@pytest.mark.parametrize("raw", [" ", "{", "[]", "7", "null", "[" * 200_000, '{"type": NaN}', "9" * 200_000])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(" ", "{", "[]", "7", "null", "[" * 200_000, '{"type": NaN}', "9" * 200_000),
+        '{"type":"ping","x":[' + "[]," * frames.MOST_BRACKETS + "0]}",
+    ],
+)
 async def test_what_is_no_json_object_is_refused(alice_session: str, raw: str) -> None:
     async with tab(alice_session) as alice_tab:
         await alice_tab.socket.send_to(text_data=raw)
@@ -288,6 +294,21 @@ async def test_a_socket_without_a_session_is_closed() -> None:
     socket = WebsocketCommunicator(application, "/ws/", headers("nobody"))
     await socket.connect(timeout=30)
     assert (await socket.receive_output(timeout=30))["code"] == 4401
+
+
+async def test_one_person_does_not_take_all_sockets(
+    alice_session: str, bob_session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "SOCKETS_PER_PERSON", 2)
+    async with tab(alice_session) as first:
+        async with tab(alice_session) as second, tab(alice_session) as third, tab(bob_session) as his:
+            assert (await third.socket.receive_output(timeout=30))["code"] == 4429
+            for each in (first, second, his):
+                await each.send(type="ping")
+                await each.until("pong")
+        async with tab(alice_session) as another:
+            await another.send(type="ping")
+            await another.until("pong")
 
 
 async def test_signing_out_closes_the_tabs_of_that_session(alice: Any, alice_session: str) -> None:
