@@ -214,6 +214,27 @@ def test_a_model_that_is_silent_times_out(run_of: RunOf, settings: Any, monkeypa
     wait_until(lambda: not generations())
 
 
+def test_prompts_that_take_long_to_read_are_waited_for(
+    run_of: RunOf, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes less than a model may be silent, all together take more."""
+    from transformers import LlamaForCausalLM
+
+    run = run_of(prompt=[{"role": "user", "content": "Hello there, what goes on? " * 4}], max_output_tokens=2)
+    at_once = read(backend, run)
+    settings.FIRST_TOKEN_TIMEOUT_SECONDS = 1.5
+    forward = LlamaForCausalLM.forward
+
+    def slow(self: Any, input_ids: Any, **named: Any) -> Any:
+        Cancellation().wait(0.12 * (input_ids.shape[1] > 1))
+        return forward(self, input_ids=input_ids, **named)
+
+    monkeypatch.setattr(LlamaForCausalLM, "forward", slow)
+    monkeypatch.setattr("workers.backends.causal_batch.PIECE_TOKENS", 1 + (at_once[1].prompt_tokens or 0) // 8)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(read, [backend] * 3, [run] * 3)) == [at_once] * 3
+
+
 def test_the_check_shows_the_beginning_of_an_answer(run_of: RunOf) -> None:
     assert backend.check(run_of()).startswith("It answers: ")
 

@@ -24,6 +24,7 @@ from workers.errors import BackendUnavailableError, ContextTooLongError, Provide
 
 logger = logging.getLogger(__name__)
 
+_AT_WORK = object()
 LOWEST_TEMPERATURE = 0.01  # below it, sampling overflows and would always take the likeliest token anyway
 
 
@@ -83,7 +84,7 @@ class _Generation:
     """One answer being written, in the batch of its model or by a thread of its own; `deltas` reads along."""
 
     def __init__(self, loaded: CausalModel, tokens: Any, options: dict[str, Any]) -> None:
-        self._pieces: SimpleQueue[str | None] = SimpleQueue()  # None: there is no more to come
+        self._pieces: SimpleQueue[Any] = SimpleQueue()  # of text; `_AT_WORK`; None: there is no more to come
         self._stopping = threading.Event()
         self._error: WorkerError | None = None
         self._writer = _Writer(loaded, options.get("stop", []), self._pieces.put)
@@ -119,6 +120,8 @@ class _Generation:
                 raise ProviderTimeoutError(f"The model wrote nothing for {seconds:g} seconds.") from None
             if piece is None:
                 break
+            if piece is _AT_WORK:
+                continue
             seconds = settings.BETWEEN_TOKENS_TIMEOUT_SECONDS
             if piece:
                 yield piece
@@ -136,6 +139,10 @@ class _Generation:
     @property
     def is_stopped(self) -> bool:
         return self._stopping.is_set()
+
+    def expect_more(self) -> None:
+        """Prompts are being read, this one or those before it: whoever waits for a token waits on."""
+        self._pieces.put(_AT_WORK)
 
     def receive(self, token: int) -> bool:
         """Take a token from the batch. True: there are enough of them."""

@@ -29,6 +29,9 @@ class Answer(Protocol):
     @property
     def is_stopped(self) -> bool: ...
 
+    def expect_more(self) -> None:
+        """The model is at work on prompts: the first token may still take a while."""
+
     def receive(self, token: int) -> bool:
         """Take the next token. True: the answer has come to its end."""
 
@@ -180,6 +183,10 @@ class Batch:
             row.answer.end(error)
             return
         joining.read = end
+        with self._lock:
+            waiting = [row, *self._new]
+        for each in waiting:
+            each.answer.expect_more()
         if end >= row.tokens.shape[1]:
             self._joining = None
             if _goes_on(row, logits):
