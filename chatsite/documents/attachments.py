@@ -129,12 +129,13 @@ def attach(user: Any, ids: Iterable[UUID], message: Any) -> None:
 
 
 def carry_over(source: Any, target: Any) -> None:
-    """Give a message the files of another one, as when it says the same in other words.
+    """Give a message the files of another one, as when it says the same in other words. In a transaction.
 
     Raises `RefusedError` if the person has no room for them.
     """
     copied = Attachment.objects.filter(message=source).aggregate(bytes=Sum("size"))["bytes"] or 0
     if copied:
+        lock_until_commit(f"files:{target.user.pk}")
         _check_space(target.user, copied)
     for attachment in Attachment.objects.filter(message=source).select_related("content"):
         content = attachment.content.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -148,23 +149,44 @@ def test_what_is_too_large_or_too_much_is_refused(client: Client, alice: Any, se
 def test_many_at_once_do_not_exceed_what_one_person_may_have(alice: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(settings, "FILES_PER_PERSON_BYTES", 1000)
     monkeypatch.setattr(settings, "FILES_PER_MESSAGE", 50)
-    codes: list[str] = []
 
     def add(number: int) -> None:
+        attachments.add(alice, file(f"{number}.txt", f"{number:0100}".encode()))
+
+    assert refused_at_once(add, 50) == ["files_full"] * 40
+    assert Attachment.objects.count() == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_do_copies_of_a_message_with_files(alice: Any, defaults: None, monkeypatch: Any) -> None:
+    turn = turns.submit(alice, text="Once", files=[str(added(alice, "a.txt", b"a" * 400).pk)])
+    monkeypatch.setattr(settings, "FILES_PER_PERSON_BYTES", 1000)
+
+    def copy(number: int) -> None:
+        turns.edit(alice, message_id=turn.message_id, text=f"Again {number}")
+
+    assert refused_at_once(copy, 5) == ["files_full"] * 4
+    assert Attachment.objects.count() == 2
+
+
+def refused_at_once(ask: Callable[[int], None], count: int) -> list[str]:
+    """Ask so many times at the same moment; the codes of those that are refused."""
+    codes: list[str] = []
+
+    def try_it(number: int) -> None:
         try:
-            attachments.add(alice, file(f"{number}.txt", f"{number:0100}".encode()))
+            ask(number)
         except RefusedError as error:
             codes.append(error.code)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=add, args=[number]) for number in range(50)]
+    threads = [threading.Thread(target=try_it, args=[number]) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert Attachment.objects.count() == 10
-    assert codes == ["files_full"] * 40
+    return codes
 
 
 def test_files_of_others_do_not_exist(client: Client, alice: Any, bob: Any, defaults: None) -> None:
