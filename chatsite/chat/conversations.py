@@ -111,7 +111,7 @@ def purge(**_: Any) -> None:
 
 @transaction.atomic
 def _purge(some: list[UUID]) -> None:
-    rows = Conversation.objects.select_for_update().filter(pk__in=some).exclude(deleted_at=None)
+    rows = Conversation.objects.select_for_update().filter(pk__in=some).exclude(deleted_at=None).order_by("pk")
     owner_of = dict(rows.values_list("pk", "user_id"))  # of some, it may have been undone in the last moment
     with with_answers(Turn.objects.filter(conversation__in=owner_of)):
         Conversation.objects.filter(pk__in=owner_of).delete()

@@ -27,7 +27,7 @@ def archive(user: Any, chosen: Chosen, *, is_archived: bool) -> datetime:
     """Put conversations out of the list, or back into it. Gives the moment at which that was done."""
     now = timezone.now()
     with transaction.atomic():
-        chosen.filter(archived_at__isnull=is_archived).update(archived_at=now if is_archived else None)
+        _held(chosen.filter(archived_at__isnull=is_archived)).update(archived_at=now if is_archived else None)
         _tell(user)
     return now
 
@@ -36,7 +36,7 @@ def delete(user: Any, chosen: Chosen) -> datetime:
     """Delete conversations, and stop what is being answered in them. Gives the moment at which that was done."""
     now = timezone.now()
     with transaction.atomic():
-        chosen.update(deleted_at=now)
+        _held(chosen).update(deleted_at=now)
         _tell(user)
     turns.stop_all(deleted_at(user, now))  # by then `chosen` may have what another tab has begun
     return now
@@ -66,8 +66,8 @@ def archived_at(user: Any, moment: datetime) -> Chosen:
 def restore(user: Any, moment: datetime) -> None:
     """Undo what was deleted or archived at a moment."""
     with transaction.atomic():
-        deleted_at(user, moment).update(deleted_at=None)
-        archived_at(user, moment).update(archived_at=None)
+        _held(deleted_at(user, moment)).update(deleted_at=None)
+        _held(archived_at(user, moment)).update(archived_at=None)
         _tell(user)
 
 
@@ -86,6 +86,12 @@ def moment_of(text: str) -> datetime | None:
         return moment.astimezone(UTC) if moment and moment.tzinfo else None
     except (ValueError, OverflowError):  # it is no moment, or none of the years 1 to 9999
         return None
+
+
+def _held(chosen: Chosen) -> Chosen:
+    """These, held until the transaction ends, in an order that is always the same: no two tabs wait for each other."""
+    in_order = chosen.order_by("pk").select_for_update(no_key=True, of=("self",))
+    return Conversation.objects.filter(pk__in=[conversation.pk for conversation in in_order.only("pk")])
 
 
 def _tell(user: Any) -> None:
