@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workers import batching
+from workers.backends import zero_shot
 from workers.backends.base import Cancellation, Outcome, Run
 from workers.backends.zero_shot import MAX_WINDOWS, ZeroShotBackend, classify
 from workers.errors import InputError
@@ -176,3 +178,30 @@ def test_it_stops_when_asked_to() -> None:
     cancellation.set()
     run = Run("classify", [{"role": "user", "content": "text"}], {"labels": named("one", "two")})
     assert list(ZeroShotBackend().stream(run, cancellation)) == []
+
+
+def test_labels_and_their_examples_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, encode = "The parcel never came.", batching.encode
+    read: list[str] = []
+
+    def encode_noting(texts: list[str], *others: Any) -> Any:
+        read.extend(texts)
+        return encode(texts, *others)
+
+    labels = [{"name": "delivery", "examples": ["Where is it?"]}, {"name": "account", "examples": ["Close it."]}]
+    first = classify([text], labels)
+    monkeypatch.setattr(batching, "encode", encode_noting)
+    assert classify([text], labels) == first
+    assert read == [text]
+
+
+def test_what_another_thread_forgets_meanwhile_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgotten(dict[Any, Any]):
+        def __contains__(self, key: object) -> bool:
+            is_there = super().__contains__(key)
+            self.clear()
+            return is_there
+
+    first = classify(["The parcel never came."], named("delivery", "account"))
+    monkeypatch.setattr(zero_shot, "_remembered", Forgotten(zero_shot._remembered))
+    assert classify(["The parcel never came."], named("delivery", "account")) == first

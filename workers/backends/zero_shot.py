@@ -42,7 +42,7 @@ _THING_WORDS = 4  # a text this short is the name of a thing, not a text about i
 _CENTRING = 0.5  # how much of a label's average over a list of things is no news about any of them
 _MIN_LIST = 4
 _MAX_COLUMNS = 6
-_MAX_REMEMBERED = 2000  # readings of labels, of 1.5 kB each
+_MAX_REMEMBERED = 5000  # readings of labels and their examples, of 1.5 kB each
 _remembered: dict[tuple[str, ...], np.ndarray] = {}
 
 
@@ -172,7 +172,7 @@ def _means(groups: list[tuple[str, ...]]) -> dict[tuple[str, ...], np.ndarray]:
 
     if len(_remembered) > _MAX_REMEMBERED:
         _remembered.clear()
-    means = {group: _remembered[group] for group in groups if group in _remembered}
+    means = _remembered.copy()  # another thread may clear them
     missing = [group for group in dict.fromkeys(groups) if group not in means]
     vectors = iter(batching.encode([text for group in missing for text in group]))
     for group in missing:
@@ -230,10 +230,10 @@ def _by_example(vectors: np.ndarray, labels: Sequence[dict[str, Any]], prototype
     examples = [[text for text in label.get("examples", []) if text.strip()] for label in labels]
     if sum(map(bool, examples)) < 2:
         return np.zeros((len(vectors), len(labels)))
-    vectors_of_examples = iter(batching.encode([text for texts in examples for text in texts]))
+    means = _means([(text,) for texts in examples for text in texts])
     points = np.vstack(
         [
-            np.vstack([next(vectors_of_examples) for _ in texts]) if texts else prototypes[[index]]
+            np.vstack([means[text,] for text in texts]) if texts else prototypes[[index]]
             for index, texts in enumerate(examples)
         ]
     )
