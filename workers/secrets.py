@@ -12,9 +12,10 @@ from workers.errors import UnreadableSecretError
 MASK = "[secret]"
 SHORTEST = 8  # what is shorter would be masked in every other word
 _PATTERN = re.compile(
-    # what providers' keys look like; links that sign in; headers and fields that hold a secret; an address's password
+    # what providers' keys look like; links that let somebody in, or let them read; headers and fields that hold a
+    # secret; an address's password
     r"""\b(?:sk|key|hf|gsk|pk)[-_][\w*.-]{6,}
-      | (?<=/sign-in/)(?!<)[^/\s"']+
+      | (?:(?<=/sign-in/)|(?<=/join/))(?!<)[^/\s"']+ | (?<=/password/)(?!<)[\w-]+/[\w-]+ | (?<=/s/)[\w-]{32}
       | (?<=\bbearer\s)[^\s"'\\,;]+
       | (?P<name>\b(?:authorization|api[-_]?key|password|passwd|secret|access[-_]token)["']?\s*[:=]\s*["']?)
         (?:(?:bearer|basic)\s+)?[^\s"'\\,;&]+

@@ -8,10 +8,13 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
+from chatsite.accounts.views import ResetView
 from chatsite.chat import turns
 from chatsite.chat.models import Turn
+from chatsite.sharing.models import new_token
 from tests.pages import rows
 
 HEADER = "X-Request-ID"
@@ -37,15 +40,24 @@ def test_a_message_is_answered_with_the_id_of_its_reply(client: Client, alice: A
     assert response[HEADER] == str(Turn.objects.get().pk)
 
 
-def test_a_link_that_signs_in_does_not_stand_in_the_log(
-    client: Client, db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_link_that_lets_somebody_in_does_not_stand_in_the_log(
+    client: Client, db: None, settings: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def be_away(*_: Any) -> None:
+        raise OperationalError("starting up")
+
     (handler,) = logging.getLogger("django.request").root.handlers[:1]
     monkeypatch.setattr(handler, "stream", sys.stderr)
-    client.get("/sign-in/a-one-time-token/")
+    monkeypatch.setattr(ResetView, "get_user", be_away)
+    settings.SHARE_LINKS = "public"
+    for path in ("sign-in/a-one-time-token", "join/an-invitation", f"s/{new_token()}", "password/MQ/c-of-a-mail"):
+        client.get(f"/{path}/")
     said = capsys.readouterr().err
     assert "GET /sign-in/<str:token>/ 410" in said
     assert "Gone: /sign-in/[secret]/" in said
+    assert "Gone: /join/[secret]/" in said
+    assert "Not Found: /s/[secret]/" in said
+    assert "Service Unavailable: /password/[secret]/" in said
 
 
 def test_a_page_that_broke_names_its_request(client: Client, alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
