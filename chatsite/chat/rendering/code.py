@@ -26,7 +26,7 @@ SECONDS, SECONDS_PER_CHARACTER = 0.2, 10e-6  # of a processor; real code takes 0
 _NAMES = """
 awk bash batch c clojure cmake common-lisp console cpp csharp css dart delphi diff django docker elixir erlang
 fortran fsharp gas go graphql groovy haskell html html+django http ini java javascript json json5 jsx julia
-kotlin less lua make markdown matlab mysql nasm nginx nimrod objective-c ocaml perl php postgresql powershell
+kotlin less lua make markdown mysql nasm nginx nimrod objective-c ocaml perl php postgresql powershell
 prolog protobuf pycon python ruby rust sass scala scheme scss solidity splus sql swift terraform tex toml tsx
 typescript vb.net verilog vhdl vim vue xml yaml zig
 """
