@@ -103,7 +103,7 @@ def pretended_worker(name: str = "elsewhere:1", **facts: Any) -> Iterator[presen
 def start_worker(*queues: str, concurrency: int = 8, **environ: str) -> Process:
     """A Celery worker process that serves `queues`, or will in a moment: see `wait_for_worker`."""
     options = ["-Q", ",".join(queues), "--pool", "threads", "--concurrency", str(concurrency)]
-    options += ["-n", f"{os.urandom(4).hex()}@test", "--without-gossip", "--without-mingle"]
+    options += ["-n", f"{os.urandom(4).hex()}@test", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Process("-m", "celery", "-A", "chatsite", "worker", *options, **environ)
 
 
