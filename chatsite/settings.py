@@ -360,6 +360,7 @@ WAITING_PER_PERSON: int = env.int("WAITING_PER_PERSON", 5, validate=at_least(0))
 WAITING_IN_ALL: int = env.int("WAITING_IN_ALL", 200, validate=at_least(1))
 LONGEST_WAIT_SECONDS: float = env.float("LONGEST_WAIT_SECONDS", 60.0, validate=at_least(1))
 LONGEST_WAIT_ANSWERS: float = env.float("LONGEST_WAIT_ANSWERS", 0.75, validate=at_least(0.1))
+TABS_PER_PERSON: int = env.int("TABS_PER_PERSON", 5000, validate=at_least(1))
 
 # --- Providers: which private addresses an admin may enter (host:port, exact; * for any port) -------------------
 PROVIDER_PRIVATE_HOSTS: list[str] = env.list(

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError
 
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 SIGNED_OUT = 4401
 START_OVER = 4408
 TOO_MANY = 4429
-
-SOCKETS_PER_PERSON = 100  # of one web process
 
 
 class ChatConsumer(Tab, AsyncWebsocketConsumer):
@@ -55,7 +54,7 @@ class ChatConsumer(Tab, AsyncWebsocketConsumer):
         if not self.user.is_authenticated:
             await self.close(SIGNED_OUT)
             return
-        if hub().count_tabs(self.user.pk) >= SOCKETS_PER_PERSON:
+        if hub().count_tabs(self.user.pk) >= settings.TABS_PER_PERSON:
             await self.close(TOO_MANY)
             return
         await hub().watch_feed(self.user.pk, self)

@@ -296,10 +296,8 @@ async def test_a_socket_without_a_session_is_closed() -> None:
     assert (await socket.receive_output(timeout=30))["code"] == 4401
 
 
-async def test_one_person_does_not_take_all_sockets(
-    alice_session: str, bob_session: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "SOCKETS_PER_PERSON", 2)
+async def test_one_person_does_not_take_all_sockets(alice_session: str, bob_session: str, settings: Any) -> None:
+    settings.TABS_PER_PERSON = 2
     async with tab(alice_session) as first:
         async with tab(alice_session) as second, tab(alice_session) as third, tab(bob_session) as his:
             assert (await third.socket.receive_output(timeout=30))["code"] == 4429
