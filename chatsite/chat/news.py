@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from chatsite.chat import branches, feed, listing, presenting
 from chatsite.chat.frames import Frame
-from chatsite.chat.models import Turn
+from chatsite.chat.models import Conversation, Turn
+from workers.prepared import prepared
 
 # Of the HTML of one: news are kept for everybody in one place for a while, in the memory of Redis.
 LONGEST = 20_000  # characters
@@ -26,8 +30,8 @@ def _turn_frame(turn: Turn, *, with_message: bool) -> Frame:
     """A pending answer, with its message if that is new too, and the message after which it stands."""
     render = presenting.render_turn if with_message else presenting.render_reply
     parent_id = turn.message.parent_id if with_message else turn.message_id
-    # Much can have happened to it while the message waited to be saved.
-    turn.conversation.refresh_from_db(fields=["title", "pinned_at", "ready_at", "leaf", "beside"])
+    for conversation in _as_it_stands(turn.conversation_id):
+        turn.conversation = conversation
     return {
         "type": "turn",
         "conversation": str(turn.conversation_id),
@@ -38,6 +42,12 @@ def _turn_frame(turn: Turn, *, with_message: bool) -> Frame:
         "parent": str(parent_id) if parent_id else None,
         "html": render(turn),
     }
+
+
+@prepared
+def _as_it_stands(conversation_id: UUID) -> QuerySet[Conversation]:
+    """Much can have happened to it while the message waited to be saved."""
+    return Conversation.objects.select_related("user").filter(pk=conversation_id)
 
 
 def tell(user_id: Any, turn: Turn, *, with_message: bool) -> None:
