@@ -50,6 +50,8 @@ def parse_url(url: str) -> tuple[str, int]:
         raise ForbiddenAddressError("Enter an address that starts with http:// or https://.")
     if parts.username or parts.password:
         raise ForbiddenAddressError("Leave user name and password out of the address; the key has its own field.")
+    if "?" in url or "#" in url:  # what is asked for is appended to the address
+        raise ForbiddenAddressError("Leave out the ? or # of the address and what follows it.")
     return host, port
 
 

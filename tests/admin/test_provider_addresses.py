@@ -26,6 +26,8 @@ FORBIDDEN = [
     "ftp://example.org/v1",
     "unix:///var/run/docker.sock",
     "javascript:alert(1)",
+    "https://1.1.1.1/v1?api-version=preview",
+    "https://1.1.1.1/v1#models",
     "example.org/v1",
     "http://",
     "",
