@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.backends.fake_provider import FakeProvider
 from tests.backends.reading import read
 from workers.backends.base import Cancellation, Run
 from workers.backends.openai_compatible import OpenAICompatibleBackend
+from workers.errors import ProviderRefusedError
 
 RunOf = Callable[..., Run]
 backend = OpenAICompatibleBackend()
@@ -93,6 +95,14 @@ def test_a_refused_parameter_is_left_out_from_then_on(
     for _ in range(2):
         assert read(backend, run_of(model))[0] == "t0 t1 t2 t3 t4 "
     assert [parameter in request.body for request in provider.chats] == [True, False, False]
+
+
+def test_what_an_error_only_names_is_not_left_out_the_next_time(provider: FakeProvider, run_of: RunOf) -> None:
+    said = json.dumps({"error": {"message": "Cannot read {'model': 'x', 'stream_options': {}}"}})
+    for _ in range(2):
+        with pytest.raises(ProviderRefusedError):
+            read(backend, run_of("body400", prompt=[{"role": "user", "content": said}]))
+    assert ["stream_options" in request.body for request in provider.chats] == [True, False, True, False]
 
 
 def test_a_server_that_wants_user_and_assistant_in_turns_gets_them(provider: FakeProvider, run_of: RunOf) -> None:

@@ -82,12 +82,13 @@ class OpenAICompatibleBackend(Backend):
 
     def _request(self, sdk: openai.OpenAI, run: Run, call: Call) -> httpx2.Response:
         """Send the prompt; again without it if the server refuses something that can be left out."""
-        refused = self._refused[run.base_url, run.identifier]
+        known = self._refused[run.base_url, run.identifier]
+        refused = known.copy()
         while True:
             try:
                 with call:
                     # Not `sdk.chat.completions.create`, which looks at every message of the prompt against its types.
-                    return sdk.post(
+                    response = sdk.post(
                         "/chat/completions",
                         body=_body(run, refused),
                         options={"headers": _headers(run)},
@@ -102,6 +103,9 @@ class OpenAICompatibleBackend(Backend):
                 refused |= newly
             except (openai.APIConnectionError, httpx2.HTTPError):
                 raise BackendUnavailableError(f"{call.host} ended the connection without an answer.") from None
+            else:
+                known |= refused  # only what has helped: an error may name anything that was sent
+                return response
 
 
 def _call(sdk: openai.OpenAI, seconds: float, allowance: int) -> Call:
