@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models import Model as DatabaseModel
 from django.http import HttpRequest
 from django.urls import reverse
@@ -45,7 +45,12 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["title"] = "Overview"
     context["live_revision"] = Revision.objects.filter(is_live=True).select_related("author").first()
     context["counts"] = _counts(request)
-    context["tasks"] = _tasks() if request.user.has_perm("workers.view_provider") else []
+    may_look_at_models = request.user.has_perm("workers.view_provider")
+    context["tasks"] = _missing_models() if may_look_at_models else []
+    if request.user.has_perm("router.view_route"):
+        context["tasks"] += _missing_routes()
+    if may_look_at_models:
+        context["tasks"] += [*_missing_workers(), *_set_aside()]
     if request.user.has_perm("router.change_correction"):
         context["tasks"] += _corrections_to_review()
     return context
@@ -64,13 +69,11 @@ def _counts(request: HttpRequest) -> list[Count]:
     ]
 
 
-def _tasks() -> list[Task]:
-    return [*_missing_models(), *_missing_workers(), *_set_aside()]
-
-
-def _missing_models() -> list[Task]:
+def _missing_routes() -> list[Task]:
     usable = RouteModel.objects.filter(model__is_enabled=True, model__provider__is_enabled=True)
     empty = Route.objects.filter(is_enabled=True).exclude(Exists(usable.filter(route=OuterRef("pk"))))
+    if not _generative_models().exists():  # what is missing is told once
+        empty = empty.exclude(role=Role.GENERATE)
     tasks = [
         Task(
             f"The route {route.title} has no model that is switched on, so nobody gets an answer on it.",
@@ -79,20 +82,24 @@ def _missing_models() -> list[Task]:
         )
         for route in empty
     ]
-    generative = Model.objects.filter(is_enabled=True, provider__is_enabled=True).exclude(
-        provider__kind=Provider.Kind.EMBEDDED
-    )
-    if not generative.exists():
-        text = "No generative model is connected: summaries and classification work, conversations do not."
-        tasks = [Task(text, "Connect one", reverse("admin:workers_provider_add"))] + [
-            task for route, task in zip(empty, tasks, strict=True) if route.role != Role.GENERATE
-        ]
     if not Revision.objects.filter(is_live=True).exists():
         tasks.append(Task("No routes are published yet. Run manage.py load_defaults, or publish the draft."))
     elif not draft_is_published():
         text = "The draft has changes that are not live yet."
         tasks.append(Task(text, "Look at them", reverse("admin:router_revision_draft")))
     return tasks
+
+
+def _missing_models() -> list[Task]:
+    if _generative_models().exists():
+        return []
+    text = "No generative model is connected: summaries and classification work, conversations do not."
+    return [Task(text, "Connect one", reverse("admin:workers_provider_add"))]
+
+
+def _generative_models() -> QuerySet[Model]:
+    enabled = Model.objects.filter(is_enabled=True, provider__is_enabled=True)
+    return enabled.exclude(provider__kind=Provider.Kind.EMBEDDED)
 
 
 def _missing_workers() -> list[Task]:

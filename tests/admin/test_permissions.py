@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from router.models import Route
+from router.models import Revision, Route
 from tests.admin.conftest import CANARY, AdminClient
 from workers.models import Provider
 from workers.trials import Trial
@@ -60,11 +60,24 @@ def test_staff_without_a_permission_is_not_let_in(alice_with: Callable[..., Admi
     assert alice_with().get(page).status_code == 403
 
 
-def test_staff_sees_only_what_it_may(alice_with: Callable[..., AdminClient], defaults: None) -> None:
+def test_staff_sees_only_what_it_may(alice_with: Callable[..., AdminClient], alice: User, defaults: None) -> None:
     content = alice_with("workers.view_provider").get("/admin/").content.decode()
     assert "/admin/workers/provider/" in content
     for page in ("/admin/router/route/", "/admin/auth/user/", "/admin/workers/model/", "/admin/chat/turn/try/"):
         assert page not in content
+    assert "No generative model is connected" in content
+    Route.objects.update(title="Secret plans")
+    Route.objects.get(name="classify").route_models.all().delete()
+    Revision.objects.update(note="Why we do that")
+    told = {
+        "workers.view_provider": "generative",
+        "router.view_route": "Secret plans",
+        "router.view_revision": "Why we",
+    }
+    for permission in told:
+        alice.user_permissions.clear()
+        content = alice_with(permission).get("/admin/").content.decode()
+        assert [words for words in told.values() if words in content] == [told[permission]]
 
 
 def test_looking_at_a_provider_is_not_changing_it(
