@@ -37,7 +37,7 @@ def local_secret(name: str) -> str:
     """A random secret kept in `var/`, made on first use, so that a clone runs without configuration."""
     path = VAR_DIR / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     return path.read_text().strip()
@@ -269,7 +269,7 @@ else:
             },
         }
     }
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    VAR_DIR.mkdir(0o700, parents=True, exist_ok=True)  # all that people wrote is in there
 
 # --- Redis and Celery: delivery is described in docs/architecture.md -----------------------------------------
 REDIS_URL: str = in_production("REDIS_URL", env.str("REDIS_URL", ""), running_redis)

@@ -34,7 +34,7 @@ class EmbeddedRedis:
 
     def __init__(self, var_dir: Path) -> None:
         folder = var_dir.resolve() / "redis"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(0o700, exist_ok=True)
         port, password = _free_port(), secrets.token_urlsafe(32)
         self.url = f"redis://:{password}@127.0.0.1:{port}/0"
         self.command = [_server(), str(folder / "redis.conf")]

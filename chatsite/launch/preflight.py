@@ -29,7 +29,7 @@ def check_python() -> None:
 def check_folder(var_dir: Path) -> None:
     """`var_dir` must take files, and have room for them."""
     try:
-        var_dir.mkdir(parents=True, exist_ok=True)
+        var_dir.mkdir(0o700, parents=True, exist_ok=True)
         probe = var_dir / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()

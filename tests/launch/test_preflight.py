@@ -19,6 +19,7 @@ def test_a_machine_with_room_and_a_free_port_passes(tmp_path: Path) -> None:
     preflight.check_folder(tmp_path / "var")
     preflight.check_port(free_port())
     assert list((tmp_path / "var").iterdir()) == []
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700  # other people of this machine have no business in there
 
 
 def test_a_busy_port_names_another_one() -> None:
