@@ -85,6 +85,17 @@ def test_thinking_is_progress_but_not_text() -> None:
     assert answer.is_progressing
 
 
+def test_thinking_and_text_may_come_as_parts_of_the_content() -> None:
+    answer = AnswerReader("host")
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    assert answer.feed(delta(content=[thinking])) == ""
+    assert answer.is_progressing
+    assert answer.feed(delta(content=[thinking, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}])) == "ab"
+    for garbage in (["a"], [{"type": "text"}], [{"type": "text", "text": 1}], {"text": "a"}, 1):
+        with pytest.raises(StreamCutError):
+            AnswerReader("host").feed(delta(content=garbage))
+
+
 def test_an_empty_first_delta_is_no_progress() -> None:
     answer = AnswerReader("host")
     assert answer.feed(delta(role="assistant", content="")) == ""

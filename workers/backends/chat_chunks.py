@@ -68,17 +68,23 @@ class AnswerReader:
 
     def _choose(self, choice: dict[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        text = delta.get("content") or ""
-        if not isinstance(text, str):
-            raise TypeError
+        content = delta.get("content") or ""
+        text = content if isinstance(content, str) else _text_of(content)
         self.finish_reason = self.finish_reason or str(choice.get("finish_reason") or "")
-        if text or delta.get("reasoning_content") or delta.get("reasoning"):
+        if content or delta.get("reasoning_content") or delta.get("reasoning"):
             self.is_progressing = True
         return text
 
     def _count(self, usage: dict[str, Any]) -> None:
         self.prompt_tokens = _count_or_none(usage.get("prompt_tokens"))
         self.completion_tokens = _count_or_none(usage.get("completion_tokens"))
+
+
+def _text_of(parts: Any) -> str:
+    """The text of a content that comes in parts, as Mistral's thinking models send it; their thinking is no text."""
+    if not isinstance(parts, list):
+        raise TypeError
+    return "".join([part["text"] for part in parts if part["type"] == "text"])
 
 
 def _parse(event: bytes) -> Any:
