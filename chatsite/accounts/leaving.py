@@ -9,7 +9,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
 from chatsite.accounts.models import Invitation
@@ -35,22 +35,31 @@ def delete_account(user: User) -> None:
     """Delete a person with all that they wrote and were answered; answers that are being written are stopped.
 
     What an admin has taken into the labelled messages stays there, without a name. What the person has done as an admin
-    stays on record, with a number in the place of the name. Raises `IntegrityError` if there is always more of theirs.
+    stays on record, with a number in the place of the name. Raises as `_delete` does if there is always more of theirs.
     """
     for _ in range(TRIES - 1):
-        with suppress(IntegrityError):
+        with suppress(IntegrityError, OperationalError):
             _delete(User.objects.get(pk=user.pk))
             return
     _delete(User.objects.get(pk=user.pk))
 
 
 def _delete(user: User) -> None:
-    """Raises `IntegrityError` if something of theirs has been stored meanwhile."""
+    """Raises `IntegrityError` if something of theirs has been stored meanwhile, `OperationalError` if that waits for
+    what is deleted here, while it keeps what this waits for.
+    """
     turns.stop_all(Conversation.objects.filter(user=user))
     # Whoever still works on something finds it closed, and stores nothing that would outlive its owner.
     open_jobs = [job for kind in Job.kinds() for job in kind.all_open().filter(person=user)]
     for job in [*open_jobs, *Import.all_open().filter(user=user).defer("content")]:
         job.cancel()
+    with transaction.atomic():
+        # Whoever would store something else of theirs waits for this, and finds them gone.
+        User.objects.select_for_update().get(pk=user.pk)
+        _erase(user)
+
+
+def _erase(user: User) -> None:
     with with_answers(Turn.objects.filter(conversation__user=user)):
         after_commit(feed.forget, user.pk)
         invitations = Invitation.objects.filter(Q(accepted_by=user) | Q(~Q(email=""), email__iexact=user.email))
