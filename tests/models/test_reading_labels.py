@@ -258,3 +258,9 @@ def test_a_message_of_half_a_million_of_the_same_is_read(run: str) -> None:
     names, text = classify(f"Spam or praise?\n\nIt begins {run * (500_000 // len(run))}")
     assert names == ["Spam", "praise"]
     assert text.startswith("It begins")
+
+
+def test_blanks_after_the_word_for_labels_are_read_in_one_go() -> None:
+    """Looked for in every way to share them out, a thousand would take hours."""
+    names, _ = classify(f'Is this spam? "You have won a prize. Mind the labels:{" " * 300_000}x, y are fine."')
+    assert names == ["spam", "not spam"]

@@ -23,7 +23,7 @@ from workers.prompts.prompt import Message, Prompt
 from workers.prompts.wording import fold, word_count
 
 _LIST_OF_ONE = re.compile(
-    r"\b(?:labels?|categor(?:y|ies)|classes|tags|options)\s*[:=]\s*\[?\s*[^\[\]\n,/|;.:]{1,40}?\s*(?:\]|\n|\.|$)",
+    r"\b(?:labels?|categor(?:y|ies)|classes|tags|options)\s*+[:=]\s*+(?:\[\s*+)?[^\[\]\n,/|;.:]{1,40}?\s*(?:\]|\n|\.|$)",
     re.IGNORECASE,
 )
 _NO_NOUN = {"one", "ones", "these", "those", "them"}
