@@ -28,7 +28,7 @@ from chatsite.chat.signing_out import is_signed_in
 from chatsite.chat.tabs import PREVIEW_SECONDS, WAITING_FRAMES, Tab
 from workers.connections import client
 
-TABS_PER_PERSON = 24  # that listen to one web process at a time
+LISTENERS_PER_PERSON = 24  # that listen to one web process at a time
 PING_SECONDS = 20.0
 LONGEST_POLL_SECONDS = 20.0
 LINGER_SECONDS = 3.0  # after a poll its replies stay at hand, as the next one is on its way
@@ -153,7 +153,7 @@ async def _open(request: HttpRequest, answering: Any, content_type: str) -> Http
     user = await request.auser()
     if not user.is_authenticated:
         return _signed_out()
-    if len(_listening.get(user.pk, ())) >= TABS_PER_PERSON:
+    if len(_listening.get(user.pk, ())) >= LISTENERS_PER_PERSON:
         return HttpResponse(status=429, headers={"Retry-After": str(RETRY_SECONDS)})
     try:
         cursor = Cursor.parse(request.headers.get("Last-Event-ID") or request.GET.get("at", ""))

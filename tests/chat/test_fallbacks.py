@@ -209,7 +209,7 @@ async def test_a_post_needs_the_token_of_the_page(alice: Any) -> None:
 
 
 async def test_one_person_cannot_listen_without_end(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallbacks, "TABS_PER_PERSON", 2)
+    monkeypatch.setattr(fallbacks, "LISTENERS_PER_PERSON", 2)
     async with events(client), events(client):
         refused = await client.get("/frames/events/")
         assert (refused.status_code, refused["Retry-After"]) == (429, "5")
