@@ -24,7 +24,7 @@ def _prepare() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
     for name in ("WAITING_IN_ALL", "LONGEST_WAIT_SECONDS", "LONGEST_WAIT_ANSWERS"):
         os.environ[name] = "100000"  # all ask at the same moment
-    del os.environ["POLICY_CHECK_SECONDS"]
+    del os.environ["POLICY_CHECK_SECONDS"], os.environ["LOOK_SECONDS"]
 
 
 _prepare()

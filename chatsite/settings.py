@@ -284,6 +284,7 @@ SHUTDOWN_GRACE_SECONDS: float = env.float("SHUTDOWN_GRACE_SECONDS", 15.0, valida
 MAX_ATTEMPTS: int = env.int("MAX_ATTEMPTS", 3, validate=at_least(1))
 MODEL_IDLE_SECONDS: float = env.float("MODEL_IDLE_SECONDS", 1800.0, validate=at_least(1))
 POLICY_CHECK_SECONDS: float = env.float("POLICY_CHECK_SECONDS", 0.5, validate=at_least(0))
+LOOK_SECONDS: float = env.float("LOOK_SECONDS", 0.25, validate=at_least(0))
 
 # --- The broker: this Redis, another one, or RabbitMQ; workers/broker.py knows them apart --------------------------
 BROKER_URL: str = env.str("BROKER_URL", "") or REDIS_URL

@@ -58,7 +58,8 @@ def _prepare() -> RedisServer:
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
     os.environ["BROKER_URL"] = os.environ.get("TEST_BROKER_URL", "")
     os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["POLICY_CHECK_SECONDS"] = "0"  # a revision that a test publishes is in force for its next message
+    # What a test has changed, as a revision or the workers, is so for its next message.
+    os.environ["POLICY_CHECK_SECONDS"] = os.environ["LOOK_SECONDS"] = "0"
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL"):  # load_defaults would connect them
         os.environ.pop(name, None)
     server = RedisServer(port, directory)

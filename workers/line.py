@@ -23,6 +23,7 @@ from workers.connections import client
 from workers.jobs import Job
 from workers.limits import limits_of
 from workers.models import Completion
+from workers.recently import recently
 from workers.service import RECENT, mean_seconds, slots_by_queue
 
 PLACES = "line"
@@ -59,6 +60,7 @@ class Expected:
         return (self.wait_seconds or 0.0) + max(waiting - self.waiting, 0) * self.more_seconds
 
 
+@recently
 def expected() -> Expected:
     """What a new message would meet now. Raises `redis.RedisError`."""
     kept = client().get(EXPECTED)

@@ -14,6 +14,7 @@ from chatsite.documents.models import Attachment
 from workers import line
 from workers.jobs import Job
 from workers.presence import Process, processes
+from workers.recently import recently
 
 
 def states(turns: Iterable[Turn]) -> dict[UUID, str]:
@@ -57,6 +58,7 @@ def _is_unread(turn: Turn, workers: Callable[[], list[Process] | None]) -> bool:
     return is_queued and _is_unserved(Attachment.queue, workers()) and Attachment.is_waited_for(turn.pk)
 
 
+@recently
 def _workers() -> list[Process] | None:
     try:
         return processes()
