@@ -114,8 +114,13 @@ def test_a_process_without_its_servers_lives_and_is_not_ready(tmp_path: Path) ->
         "REDIS_URL": f"redis://:secret@127.0.0.1:{nobody}/0",
         "DATABASE_URL": f"postgresql://me:secret@127.0.0.1:{nobody}/x",
     }
+    (tmp_path / "with_static_files.py").write_text(
+        f"from chatsite.settings import *\nSTATIC_ROOT = {str(tmp_path)!r}\n"
+    )
+    (tmp_path / "staticfiles.json").write_text('{"version": "1.1", "paths": {"a.css": "a.1.css"}, "hash": ""}')
+    site = {"DJANGO_SETTINGS_MODULE": "with_static_files", "PYTHONPATH": str(tmp_path), "VAR_DIR": str(tmp_path)}
     command = ["-m", "uvicorn", "chatsite.asgi:application", "--port", str(port), "--no-access-log"]
-    process = processes.Process(*command, "--lifespan", "on", **{**GOOD, **servers, "VAR_DIR": str(tmp_path)})
+    process = processes.Process(*command, "--lifespan", "on", **{**GOOD, **servers, **site})
     try:
 
         def lives() -> bool:
