@@ -95,8 +95,11 @@ def kind_of(name: str, head: bytes) -> str:
 
 
 def clean_name(name: str) -> str:
-    """The last part of `name`, without characters that nobody sees or that turn it round, cut to size."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    """The last part of `name`, without characters that nobody sees or that turn it round, cut to size.
+
+    Its letters are put together, as people type them. A Mac can hand them over in pieces, then no search finds them.
+    """
+    last = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
     seen = "".join(each for each in last if unicodedata.category(each)[0] != "C" or each == "\u200d")
     seen = " ".join(seen.split()).strip(". ") or "file"
     path = PurePosixPath(seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -115,6 +116,7 @@ def test_a_wrong_file_is_refused_with_the_reason(
         ("a\x01b\x7f\u200bc.txt", "abc.txt"),
         ("x" * 300 + ".txt", "x" * 115 + "….txt"),
         ('"><img src=x onerror=alert(1)>.txt', '"><img src=x onerror=alert(1)>.txt'),
+        (unicodedata.normalize("NFD", "한국어 é.txt"), "한국어 é.txt"),
     ],
 )
 def test_a_name_is_only_a_name(alice: Any, name: str, kept: str) -> None:
