@@ -264,3 +264,5 @@ def test_blanks_after_the_word_for_labels_are_read_in_one_go() -> None:
     """Looked for in every way to share them out, a thousand would take hours."""
     names, _ = classify(f'Is this spam? "You have won a prize. Mind the labels:{" " * 300_000}x, y are fine."')
     assert names == ["spam", "not spam"]
+    asked = [{"role": "user", "content": f"Classify this: {TEXT}"}]
+    assert classify("red" + "\n" * 300_000 + "blue", asked)[0] == ["red", "blue"]

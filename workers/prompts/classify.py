@@ -16,7 +16,7 @@ from workers.prompts.attached import Attached, one_text
 from workers.prompts.condensing import fitted
 from workers.prompts.items import items
 from workers.prompts.label_patterns import WHICH_NOUN
-from workers.prompts.labelled import read
+from workers.prompts.labelled import read, without_long_runs
 from workers.prompts.labels import MAX_LABELS, Label, Named, Strength, bare_list
 from workers.prompts.parts import Parts
 from workers.prompts.prompt import Message, Prompt
@@ -46,7 +46,7 @@ def build(
 
     `labels` are those of the route. Raises `InputError`: `one_label`, `no_labels`, `too_many_labels`, `nothing_to_classify`.
     """
-    message = message.replace("\r\n", "\n").strip()
+    message = without_long_runs(message.replace("\r\n", "\n").strip())
     # Where the route has labels, a customer's “by card or in cash?” names none.
     named, parts = read(message, Strength.LISTED if labels else Strength.IMPLIED)
     if typed := _asked_for(message, named, history):

@@ -40,13 +40,17 @@ _LONG_RUN = re.compile(r"\W{41,}")
 
 
 def read(message: str, least: Strength = Strength.IMPLIED) -> tuple[Named | None, Parts]:
-    """The labels that `message` names at least as clearly as `least`, or None, and what it says besides.
-
-    Of a long run of blanks and marks, which says no more than a short one, the middle is left out: most patterns here
-    look on to the end of it from each of its characters.
-    """
-    message = _LONG_RUN.sub(lambda run: run[0][:20] + run[0][-20:], message)
+    """The labels that `message` names at least as clearly as `least`, or None, and what it says besides."""
+    message = without_long_runs(message)
     return _example_lines(message) or _from_json(message) or _clearest(message, least)
+
+
+def without_long_runs(message: str) -> str:
+    """Without the middle of long runs of blanks and marks, which say no more than short ones.
+
+    Most patterns for labels look on to the end of a run from each of its characters.
+    """
+    return _LONG_RUN.sub(lambda run: run[0][:20] + run[0][-20:], message)
 
 
 def _clearest(message: str, least: Strength) -> tuple[Named | None, Parts]:
