@@ -59,6 +59,17 @@ def test_the_rest_of_an_answer_is_one_click_away(page: Page, connect: Connect) -
     expect(page.get_by_label("Message", exact=True)).to_have_value("And meanwhile")
 
 
+def test_whose_page_just_fits_goes_along_with_the_rest_of_an_answer(page: Page, connect: Connect) -> None:
+    connect("length-tokens60-delay5")
+    page.set_viewport_size({"width": 1280, "height": 700})
+    finish(ask(page, "Tell me a long story about a lighthouse"))
+    finish(ask(page, "Tell me a long story about a harbour"))
+    page.get_by_role("button", name="Continue", exact=True).click()
+    finish(page.locator(".reply").nth(2))
+    expect(page.locator("#jump")).to_be_hidden()
+    page.wait_for_function("() => document.scrollingElement.scrollHeight - innerHeight - scrollY < 1")
+
+
 def test_another_tab_shows_the_same_branch(page: Page, open_page: OpenPage, alice: Any) -> None:
     converse(page)
     other = open_page(alice)

@@ -11,6 +11,7 @@ export class Scroll {
   #isPlanned = false;
   #isOnItsWay = false; // to the end, because the person asked for it
   #top = 0; // where the page was scrolled to
+  #height = 0; // and how high it was
 
   constructor() {
     history.scrollRestoration = "manual"; // the browser does not know what is fetched while one scrolls
@@ -93,20 +94,22 @@ export class Scroll {
   }
 
   #toEnd() {
-    this.#page.scrollTop = this.#isEmpty ? 0 : this.#page.scrollHeight;
+    this.#height = this.#page.scrollHeight;
+    this.#page.scrollTop = this.#isEmpty ? 0 : this.#height;
     this.#top = this.#page.scrollTop;
     this.#showJump();
   }
 
   // Only a person scrolls up; a page that has grown meanwhile is no reason to stay behind. What has been sent makes the
-  // composer lower in the same moment in which the page grows, and so moves the page up.
+  // composer lower in the same moment in which the page grows, and so moves the page up; so does what gets lower itself.
   #look() {
     if (this.#isOnItsWay) return;
-    const top = this.#page.scrollTop;
-    const isNear = this.#page.scrollHeight - this.#page.clientHeight - top < NEAR;
-    if (isNear) this.#isFollowing = true;
-    else if (top < this.#top) this.#isFollowing = false;
+    const { scrollTop: top, scrollHeight: height, clientHeight } = this.#page;
+    const hasShrunk = height < this.#height;
+    if (height - clientHeight - top < NEAR) this.#isFollowing = true;
+    else if (top < this.#top && !hasShrunk) this.#isFollowing = false;
     this.#top = top;
+    this.#height = height;
     this.#showJump();
   }
 
