@@ -15,7 +15,7 @@ Fact = TypeVar("Fact")
 def recently(ask: Callable[[], Fact]) -> Callable[[], Fact]:
     """What `ask` says, or has said in this process less than `settings.LOOK_SECONDS` ago. What it raises is not kept.
 
-    Where answers begin at the same moment, who saves their messages waits for Redis a quarter of the time otherwise.
+    Where answers begin at the same moment, who saves their messages waits for Redis a third of the time otherwise.
     """
     kept: tuple[float, Fact] | None = None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from chatsite.search.sources import ANSWERS, ENTER, FILES, MESSAGES, MOST_PARTS, TITLES
-from chatsite.search.terms import ACCENTS, Term
+from chatsite.search.terms import Term, without_accents
 
 PARTS = f"(SELECT part FROM generate_series(0, {MOST_PARTS - 1}) AS part) p"
 
@@ -93,10 +92,5 @@ def condition(user_id: int, terms: Sequence[Term]) -> tuple[str, list[Any]]:
 
 
 def _phrase(term: Term) -> str:
-    quoted = [f"'{_fold(word)}'" for word in term.words]
+    quoted = [f"'{without_accents(word)}'" for word in term.words]  # as `search_fold` makes them
     return f"({' <-> '.join(quoted)}{':*' if term.is_prefix else ''})"
-
-
-def _fold(word: str) -> str:
-    """A word as `search_fold` makes it."""
-    return ACCENTS.sub("", unicodedata.normalize("NFD", word))

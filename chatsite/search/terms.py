@@ -9,7 +9,7 @@ from dataclasses import dataclass
 MOST_CHARACTERS = 200
 MOST_TERMS = 12
 
-ACCENTS = re.compile("[\u0300-\u036f]+")  # of letters that are taken apart; other scripts have marks that matter
+_ACCENTS = re.compile("[\u0300-\u036f]+")  # of letters that are taken apart; other scripts have marks that matter
 
 _RUN = re.compile("[LN][LMN]*")  # of kinds of characters
 _TERM = re.compile(r'["“„]([^"”“]*)["”“]|(\S+)')
@@ -37,13 +37,18 @@ class _Folding(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        without = ACCENTS.sub("", unicodedata.normalize("NFD", character))
+        without = without_accents(character)
         folded = (without if len(without) == 1 else character).lower()
         self[code] = folded if len(folded) == 1 else character
         return self[code]
 
 
 _folding = _Folding()
+
+
+def without_accents(text: str) -> str:
+    """The text with its letters taken apart, and no accents."""
+    return _ACCENTS.sub("", unicodedata.normalize("NFD", text))
 
 
 def fold(text: str) -> str:
